@@ -1,0 +1,45 @@
+# Two commands are enough: `make demo` runs the main job on the bundled company, `make test` passes the tests.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: setup setup-dev demo test check fix docs lock clean
+
+$(VENV)/.runtime: requirements.txt pyproject.toml
+	@echo "Setting up $(VENV) (first run only, one to two minutes) ..." >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --no-deps --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.runtime          ## the environment, runtime only
+setup-dev: $(VENV)/.dev          ## the environment with the tools of development
+
+demo: $(VENV)/.runtime           ## the main job on the bundled demo company, eight quarters
+	@$(BIN)/icp demo --directory demo
+
+test: $(VENV)/.dev               ## every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev              ## style, types, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+fix: $(VENV)/.dev                ## format and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock:                            ## re-lock the requirements (needs uv)
+	@uv pip compile --universal requirements-dev.in --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements-dev.txt
+	@uv pip compile --universal requirements.in -c requirements-dev.txt --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.txt
+
+clean:                           ## remove what can be made again; never the lake
+	@rm -rf $(VENV) dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,33 @@
+"""Errors a user can act on: shown without a traceback, each with its own exit code (DESIGN, "The command line")."""
+
+from __future__ import annotations
+
+
+class IcpError(Exception):
+    """Base of every error shown to the user as one clear message."""
+
+    exit_code = 1
+
+
+class ConfigError(IcpError):
+    """The configuration, the command line or an input file's shape is wrong."""
+
+    exit_code = 2
+
+
+class GateFailed(IcpError):
+    """A gate refused the data: nothing was published, the load or candidate is kept for inspection."""
+
+    exit_code = 3
+
+
+class LockHeld(IcpError):
+    """Another run is writing to this lake."""
+
+    exit_code = 5
+
+
+class NotEnoughEvidence(IcpError):
+    """The data cannot support a profile; a first-class result, not a failure of the run."""
+
+    exit_code = 7

@@ -1,0 +1,199 @@
+"""The vocabulary of a profile: attributes, bins, criteria, tiers and the evidence for them.
+
+Everything here is a frozen dataclass without behaviour beyond look-ups, so that a profile can be compared,
+hashed, written to YAML and read back. Formulas live in `icp.stats` and `icp.derive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["numeric", "category", "flag", "set"]
+Family = Literal["firmographic", "technographic", "behavioural", "relationship"]
+Axis = Literal["fit", "intent"]
+Grade = Literal["confirmed", "provisional", "not_confirmed", "not_enough_evidence"]
+Stance = Literal["in", "out", "neutral"]
+ProfileState = Literal["derived", "kept", "no_icp"]
+
+MISSING = "missing"
+OTHER = "other"
+ZERO = "zero"
+YES = "yes"
+NO = "no"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One declared fact about an account that may become a criterion.
+
+    `name` is the column of the feature frame. A `set` column holds `|`-delimited members ("|aws|snowflake|";
+    "||" is "known to have none", null is "not known"); each common member becomes a candidate of its own,
+    named `<column>=<member>`, with `source_column` and `member` set and kind "flag".
+    """
+
+    name: str
+    kind: Kind
+    family: Family
+    label: str
+    unit: str = ""
+    cuts: tuple[float, ...] = ()
+    description: str = ""
+    source_column: str = ""
+    member: str = ""
+
+    @property
+    def column(self) -> str:
+        return self.source_column or self.name
+
+    @property
+    def axis(self) -> Axis:
+        """Behaviour says what an account does now (intent); everything else says who it is (fit)."""
+        return "intent" if self.family == "behavioural" else "fit"
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One state of an attribute: a half-open numeric range [lower, upper), a set of levels, or missing."""
+
+    key: str
+    label: str
+    lower: float | None = None
+    upper: float | None = None
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BinDictionary:
+    """The frozen states of every candidate, made once per ICP and reused so that quarters compare."""
+
+    made_in: str
+    attributes: tuple[Attribute, ...]
+    bins: Mapping[str, tuple[Bin, ...]]
+
+    def attribute(self, name: str) -> Attribute:
+        return next(a for a in self.attributes if a.name == name)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class BinEffect:
+    """What being in one bin does to the odds of winning, against the average account worked."""
+
+    key: str
+    label: str
+    odds: Estimate
+    lift: Estimate
+    probability_above_average: float
+    points: int
+    wins: int
+    opportunities: int
+    accounts: int
+    stance: Stance
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One attribute of a scorecard with the evidence that it matters."""
+
+    attribute: str
+    label: str
+    family: Family
+    grade: Grade
+    p_value: float
+    q_value: float
+    effect_sd: float
+    bins: tuple[BinEffect, ...]
+    since: str
+    headline: bool = False
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """An additive points table, 0-100, with the line that turns points into a win probability."""
+
+    axis: Axis
+    intercept: float
+    slope: float
+    criteria: tuple[Criterion, ...]
+
+    def criterion(self, attribute: str) -> Criterion | None:
+        return next((c for c in self.criteria if c.attribute == attribute), None)
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A band of scores. `rate` and `lift` are out of fold; `is_supported` is False when the rate's interval
+    covers the base rate, and such a band is not called a tier in words."""
+
+    name: str
+    min_score: int
+    accounts: int
+    opportunities: int
+    wins: int
+    rate: Estimate
+    lift: Estimate
+    is_supported: bool
+    value_per_win: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class AttributeTest:
+    """The verdict on one candidate, in the score or not: the row behind "is this attribute real?"."""
+
+    attribute: str
+    label: str
+    family: Family
+    axis: Axis
+    grade: Grade
+    p_value: float | None
+    q_value: float | None
+    effect_sd: float | None
+    coverage: float
+    opportunities: int
+    wins: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The ICP of one quarter, as code: what wins, how sure we are, and the points that score an account.
+
+    `derived_in` is the quarter the points were last fitted in: a quiet quarter keeps them (state "kept").
+    `change_points` maps an attribute to the quarter its effect was confirmed to have changed in.
+    State "no_icp" means the data support no criterion; scorecards are then empty.
+    """
+
+    icp: str
+    quarter: str
+    state: ProfileState
+    derived_in: str
+    window: tuple[str, ...]
+    opportunities: int
+    wins: int
+    base_rate: Estimate
+    bins: BinDictionary
+    fit: Scorecard
+    intent: Scorecard
+    tiers: tuple[Tier, ...]
+    intent_levels: tuple[int, ...]
+    tests: tuple[AttributeTest, ...]
+    paragraph: str
+    change_points: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def scorecard(self, axis: Axis) -> Scorecard:
+        return self.fit if axis == "fit" else self.intent
+
+    @property
+    def headline_criteria(self) -> tuple[Criterion, ...]:
+        return tuple(c for c in self.fit.criteria if c.headline)
