@@ -1,0 +1,282 @@
+"""The shape of icp.yml: one pydantic model per section, nothing unknown allowed.
+
+The checks that need the landing contract (is this a canonical column?) are in `icp.config`, which reads both.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from icp.profile import Family, Kind
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+NumberFormat = Literal["us", "eu"]
+DateFormat = Literal["iso", "us", "eu", "epoch_s", "epoch_ms"]
+FileFormat = Literal["csv", "jsonl", "parquet"]
+Day = date | datetime
+Scalar = str | bool | int | float | date | datetime
+
+
+class Section(BaseModel):
+    """A section of icp.yml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
+
+
+class CalendarSection(Section):
+    """The fiscal calendar; its time zone also dates values that have a day but no time."""
+
+    timezone: str = "UTC"
+    fiscal_year_start_month: Annotated[int, Field(ge=1, le=12)] = 1
+    settle_days: Annotated[int, Field(ge=0, le=90)] = 5
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return require_zone(name)
+
+
+class Lookup(Section):
+    """A small file that turns a code of the extract into its value: key column -> value column."""
+
+    path: str
+    key: str
+    value: str
+
+
+class ColumnMapping(Section):
+    """Where one landed column comes from: a source column, a constant, or several source columns joined.
+
+    Of `from`, `value` and `concat` exactly one is given. `minus` subtracts a second source column (revenue minus cost);
+    `equals` makes a boolean from values; `as: email_domain` keeps only the domain of an e-mail address.
+    """
+
+    from_: Annotated[str | None, Field(alias="from")] = None
+    value: Scalar | None = None
+    concat: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    separator: str = "-"
+    minus: str | None = None
+    equals: tuple[Scalar, ...] | None = None
+    as_: Annotated[Literal["email_domain"] | None, Field(alias="as")] = None
+    lookup: Lookup | None = None
+    number_format: NumberFormat | None = None
+    date_format: DateFormat | None = None
+    timezone: str | None = None
+    missing: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """All columns of the extract this one is made from."""
+        return tuple(name for name in (self.from_, *(self.concat or ()), self.minus) if name is not None)
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | bool | int | float) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        return None if name is None else require_zone(name)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [name for name in ("from_", "value", "concat") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of `from`, `value` and `concat`")
+        for name in ("minus", "equals", "as_", "lookup"):
+            if getattr(self, name) is not None and self.from_ is None:
+                raise ValueError(f"`{name.rstrip('_')}` needs `from`")
+        return self
+
+
+class AttributeMapping(ColumnMapping):
+    """An extra column of the extract, declared as a candidate attribute of the ICP."""
+
+    kind: Kind
+    family: Family = "firmographic"
+    label: str = ""
+    unit: str = ""
+    cuts: tuple[float, ...] = ()
+    description: str = ""
+    delimiter: Annotated[str, Field(min_length=1)] = ";"
+
+    @model_validator(mode="after")
+    def _cuts_ascend(self) -> Self:
+        if self.cuts and self.kind != "numeric":
+            raise ValueError(f"`cuts` are for numeric attributes; this one is {self.kind}")
+        if any(left >= right for left, right in zip(self.cuts, self.cuts[1:], strict=False)):
+            raise ValueError("`cuts` must ascend")
+        return self
+
+
+class EffectiveAt(Section):
+    """When the data of an extract were true: a fixed date, or the date in the file's name."""
+
+    date: Day | None = None
+    from_filename: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.date is None) == (self.from_filename is None):
+            raise ValueError("give a date (2026-09-30) or `from_filename: <pattern>`")
+        if self.from_filename is not None:
+            _require_date_pattern(self.from_filename)
+        return self
+
+
+class CsvOptions(Section):
+    """How a CSV file is written down."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str = "utf-8"
+
+    # A tab is a delimiter, not white space around one.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            "".encode(name)
+        except LookupError:
+            raise ValueError(f"{name!r} is not a text encoding; common ones are utf-8, cp1252 and utf-16") from None
+        return name
+
+
+def _column(value: Any) -> Any:
+    return {"from": value} if isinstance(value, str) else value
+
+
+def _effective_at(value: Any) -> Any:
+    if value is None or isinstance(value, dict):
+        return value
+    if not isinstance(value, str | date):
+        raise ValueError(f"{value!r} is not a date; write it as 2026-09-30")
+    return {"date": value}
+
+
+MappedColumn = Annotated[ColumnMapping, BeforeValidator(_column, json_schema_input_type=str | ColumnMapping)]
+MappedDate = Annotated[EffectiveAt, BeforeValidator(_effective_at, json_schema_input_type=Scalar | EffectiveAt)]
+
+
+class TableMapping(Section):
+    """Which files hold one canonical table and which of their columns is which."""
+
+    path: str
+    format: FileFormat | None = None
+    effective_at: MappedDate | None = None
+    csv: CsvOptions = CsvOptions()
+    number_format: NumberFormat = "us"
+    date_format: DateFormat = "iso"
+    timezone: str | None = None
+    missing: tuple[str, ...] = ()
+    columns: dict[Name, MappedColumn]
+    attributes: dict[Name, AttributeMapping] = {}
+
+    @field_validator("path")
+    @classmethod
+    def _local(cls, path: str) -> str:
+        return require_local(path)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        return None if name is None else require_zone(name)
+
+
+class SourceSettings(Section):
+    """One system extracts come from."""
+
+    kind: Literal["files"]
+    tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
+
+
+class LabelSection(Section):
+    """What counts as a good outcome: a won deal, or being among the best customers of the following quarters."""
+
+    kind: Literal["won", "best_customer"] = "won"
+    measure: Literal["revenue", "gross_margin"] = "revenue"
+    top_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    horizon_quarters: Annotated[int, Field(ge=1, le=8)] = 1
+
+
+class ApprovalSection(Section):
+    """Whether a candidate becomes the ICP by itself or waits for a person."""
+
+    mode: Literal["auto", "ask"] = "auto"
+
+
+class MinimumSection(Section):
+    """Fewest outcomes a profile may be derived from."""
+
+    wins: Annotated[int, Field(ge=1)] = 20
+    losses: Annotated[int, Field(ge=1)] = 20
+
+
+class IcpSettings(Section):
+    """One ICP: what it explains, from how much history, and how it is approved."""
+
+    label: LabelSection = LabelSection()
+    lookback_quarters: Annotated[int, Field(ge=1, le=40)] = 8
+    exclude_attributes: tuple[str, ...] = ()
+    tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
+    approval: ApprovalSection = ApprovalSection()
+    minimum: MinimumSection = MinimumSection()
+
+    @field_validator("tiers")
+    @classmethod
+    def _leave_a_rest(cls, tiers: dict[str, float]) -> dict[str, float]:
+        if list(tiers) != ["A", "B", "C"]:
+            raise ValueError("name the tiers A, B and C, in this order; D is the rest")
+        if sum(tiers.values()) >= 1:
+            raise ValueError(f"the tiers' shares add up to {sum(tiers.values()):g}; they must leave a rest below 1")
+        return tiers
+
+
+class ConfigFile(Section):
+    """The whole of icp.yml."""
+
+    config_version: Literal[1]
+    company: Annotated[str, Field(min_length=1)]
+    lake: str = "lake"
+    reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    calendar: CalendarSection = CalendarSection()
+    sources: dict[Name, SourceSettings]
+    icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)]
+
+    @field_validator("lake")
+    @classmethod
+    def _local(cls, path: str) -> str:
+        return require_local(path)
+
+
+def require_local(path: str) -> str:
+    """Refuse a URL: extracts and the lake are on local disks for now."""
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", path):
+        raise ValueError(f"{path} is a URL; only local paths are supported for now: give a folder on this machine")
+    return path
+
+
+def require_zone(name: str) -> str:
+    """Refuse a time zone that does not exist."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as America/New_York or UTC") from None
+    return name
+
+
+def _require_date_pattern(pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as problem:
+        raise ValueError(f"`from_filename` is not a regular expression: {problem}") from None
+    if groups != 1:
+        raise ValueError(r"`from_filename` needs one group around the date, for example 'crm_(\d{4}-\d{2}-\d{2})'")

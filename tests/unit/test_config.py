@@ -1,0 +1,222 @@
+"""icp.yml is checked whole, before anything runs; every complaint names its line and what to write instead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from icp import config
+from icp.errors import ConfigError
+
+GOOD = r"""config_version: 1
+company: Lumenworks
+calendar: {timezone: America/New_York, fiscal_year_start_month: 2, settle_days: 5}
+sources:
+  crm:
+    kind: files
+    tables:
+      accounts:
+        path: extracts/companies_*.jsonl
+        effective_at: {from_filename: 'companies_(\d{4}-\d{2}-\d{2})'}
+        columns:
+          account_id: id
+          website: properties.domain
+          employees: {from: properties.numberofemployees, number_format: eu}
+        attributes:
+          business_model: {from: model, kind: category, label: Business model}
+          annual_sales: {from: AnnualSales, kind: numeric, unit: USD, cuts: [500000, 1000000]}
+      opportunities:
+        path: extracts/deals.csv
+        effective_at: 2010-12-31
+        csv: {delimiter: "\t"}
+        columns:
+          opportunity_id: id
+          created_at: created
+          is_closed: {from: Stage, equals: [Won, Lost]}
+          is_won: {from: Stage, equals: Won}
+icps:
+  main:
+    label: {kind: won}
+    tiers: {A: 0.05, B: 0.15, C: 0.30}
+"""
+
+
+def write(folder: Path, text: str = GOOD) -> Path:
+    file = folder / "icp.yml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def complaint(folder: Path, old: str, new: str) -> str:
+    """What is said about the good file with one thing wrong."""
+    assert GOOD.count(old) >= 1, old
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(folder, GOOD.replace(old, new, 1)), {})
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_a_good_file_becomes_settings(tmp_path: Path) -> None:
+    settings = config.load(write(tmp_path), {})
+    assert (settings.root, settings.lake) == (tmp_path, tmp_path / "lake")
+    assert settings.calendar.quarter("2026Q1").start.isoformat() == "2025-02-01T05:00:00+00:00"
+    accounts = settings.source("crm").tables["accounts"]
+    assert accounts.columns["account_id"].from_ == "id"
+    assert accounts.columns["employees"].number_format == "eu"
+    assert settings.source("crm").tables["opportunities"].csv.delimiter == "\t"
+    assert settings.icp("main").minimum.wins == 20
+    assert settings.dbt_project.name == "dbt_project"
+    assert config.load(tmp_path, {}).config_hash == settings.config_hash
+
+
+def test_declared_attributes_become_candidates(tmp_path: Path) -> None:
+    sales, model = config.load(write(tmp_path), {}).declared_attributes
+    assert (sales.name, sales.kind, sales.cuts, sales.label) == (
+        "attr_annual_sales",
+        "numeric",
+        (5e5, 1e6),
+        "Annual sales",
+    )
+    assert (model.name, model.family, model.label) == ("attr_business_model", "firmographic", "Business model")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("company: L", "compny: L", "line 2: compny: unknown key. Did you mean `company`?"),
+        (
+            "number_format: eu",
+            "numbr_format: eu",
+            "tables.accounts.columns.employees.numbr_format: unknown key. Did you mean `number_format`?",
+        ),
+        (
+            "kind: category",
+            "kynd: category",
+            "line 16: sources.crm.tables.accounts.attributes.business_model.kind: is required",
+        ),
+        ("label: {kind", "labl: {kind", "line 29: icps.main.labl: unknown key. Did you mean `label`?"),
+        (
+            "employees:",
+            "employes:",
+            "tables.accounts.columns.employes: unknown column of accounts. Did you mean `employees`?",
+        ),
+        ("opportunities:", "deals:", "line 18: sources.crm.tables.deals: unknown table. Known here: accounts,"),
+        (
+            "website:",
+            "company_domain:",
+            "line 13: sources.crm.tables.accounts.columns.company_domain: is filled by landing",
+        ),
+        ("          created_at: created\n", "", "opportunities needs a mapping for created_at."),
+        ("America/New_York", "America/NewYork", "line 3: calendar.timezone: 'America/NewYork' is not a time zone"),
+        ("month: 2", "month: 13", "line 3: calendar.fiscal_year_start_month: Input should be less than or equal to 12"),
+        (
+            "{from: Stage, equals: Won}",
+            "{from: Stage, value: 1}",
+            "line 26: sources.crm.tables.opportunities.columns.is_won: give exactly one of",
+        ),
+        ("cuts: [500000, 1000000]", "cuts: [5, 1]", "`cuts` must ascend"),
+        ("kind: category,", "kind: category, cuts: [1],", "`cuts` are for numeric attributes"),
+        ("C: 0.30", "C: 0.90", "line 30: icps.main.tiers: the tiers' shares add up to 1.1"),
+        ("C: 0.30", "E: 0.30", "name the tiers A, B and C"),
+        (
+            "extracts/deals.csv",
+            "s3://bucket/deals.csv",
+            "line 19: sources.crm.tables.opportunities.path: s3://bucket/deals.csv is a URL",
+        ),
+        ("company: L", "lake: s3://x\ncompany: L", "line 2: lake: s3://x is a URL"),
+        ("2010-12-31", "yesterday", "line 20: sources.crm.tables.opportunities.effective_at"),
+        ("2010-12-31", "20101231", "20101231 is not a date"),
+        ("'companies_(\\d{4}-\\d{2}-\\d{2})'", "'companies_'", "`from_filename` needs one group"),
+        ("'companies_(\\d{4}-\\d{2}-\\d{2})'", "'companies_('", "is not a regular expression"),
+        ('delimiter: "\\t"', "encoding: utf-9", "'utf-9' is not a text encoding"),
+        ("  crm:", "  CRM:", "line 5: sources.CRM"),
+        ("company: L", "company: A\ncompany: L", "line 3: `company` is written twice"),
+        ("company: L", "company: [L", "not valid YAML"),
+        ("      opportunities:\n", "      surveys:\n", "surveys needs a mapping for response_id, score, responded_at"),
+    ],
+)
+def test_one_thing_wrong(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert said in complaint(tmp_path, old, new)
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+    bad = GOOD.replace("company:", "compny:").replace("settle_days: 5", "settle_days: -5")
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, bad), {})
+    assert len(str(caught.value).splitlines()) == 3  # unknown key, the key it should be, the number out of range
+
+
+def test_attributes_belong_to_accounts(tmp_path: Path) -> None:
+    bad = GOOD.replace("icps:\n", "icps:\n", 1).replace(
+        "          is_won: {from: Stage, equals: Won}\n",
+        "          is_won: {from: Stage, equals: Won}\n        attributes: {size: {from: s, kind: flag}}\n",
+    )
+    with pytest.raises(ConfigError, match="attributes can be declared on `accounts` only"):
+        config.load(write(tmp_path, bad), {})
+
+
+def test_accounts_are_required(tmp_path: Path) -> None:
+    bad = GOOD[: GOOD.index("      accounts:")] + GOOD[GOOD.index("      opportunities:") :]
+    with pytest.raises(ConfigError, match="no source maps `accounts`"):
+        config.load(write(tmp_path, bad), {})
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "is empty"), ("- a\n", "not a mapping")])
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config.load(write(tmp_path, text), {})
+
+
+def test_a_missing_file_and_a_binary_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"does not exist. Run `icp init`"):
+        config.load(tmp_path / "icp.yml", {})
+    (tmp_path / "icp.yml").write_bytes(b"company: \xff")
+    with pytest.raises(ConfigError, match=r"not UTF-8 text \(byte 9\)"):
+        config.load(tmp_path, {})
+
+
+def test_unknown_names_are_refused_with_the_known_ones(tmp_path: Path) -> None:
+    settings = config.load(write(tmp_path), {})
+    with pytest.raises(ConfigError, match=r"no source 'erp' in icp.yml; it has crm"):
+        settings.source("erp")
+    with pytest.raises(ConfigError, match=r"no ICP 'other' in icp.yml; it has main"):
+        settings.icp("other")
+
+
+def test_the_environment_overrides_and_changes_the_hash(tmp_path: Path) -> None:
+    plain = config.load(write(tmp_path), {})
+    changed = config.load(tmp_path, {"ICP__LAKE": "/data/lake", "ICP__CALENDAR__SETTLE_DAYS": "7", "ICP_OTHER": "x"})
+    assert changed.lake == Path("/data/lake")
+    assert changed.calendar.settle_days == 7
+    assert changed.config_hash != plain.config_hash
+    with pytest.raises(ConfigError, match="`company` is not a section"):
+        config.load(tmp_path, {"ICP__COMPANY__NAME": "x"})
+
+
+def test_comments_and_order_do_not_change_the_hash(tmp_path: Path) -> None:
+    plain = config.load(write(tmp_path), {})
+    moved = GOOD.replace("company: Lumenworks\n", "") + "company: Lumenworks  # the name in the report\n"
+    assert config.load(write(tmp_path, moved), {}).config_hash == plain.config_hash
+
+
+def test_a_project_may_bring_its_own_dbt_project(tmp_path: Path) -> None:
+    (tmp_path / "dbt_project").mkdir()
+    with pytest.raises(ConfigError, match="is missing: it holds the landing contract"):
+        config.load(write(tmp_path), {})
+
+
+def test_the_schema_describes_the_file() -> None:
+    schema = config.json_schema()
+    assert {"config_version", "company", "sources", "icps"} <= set(schema["properties"])
+    assert schema["additionalProperties"] is False
+    [column] = schema["$defs"]["TableMapping"]["properties"]["columns"]["patternProperties"].values()
+    assert {"type": "string"} in column["anyOf"]
+
+
+def test_reading_the_configuration_imports_nothing_heavy() -> None:
+    code = "import sys, icp.config; print(*{'pandas', 'pyarrow', 'numpy', 'tldextract'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,92 @@
+"""A website names a company by its registrable domain, or names none."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icp.domains import registrable_domain, registrable_domains
+
+
+@pytest.mark.parametrize(
+    ("website", "company"),
+    [
+        ("acme.com", "acme.com"),
+        (" ACME.COM. ", "acme.com"),
+        ("https://www.shop.acme.co.uk:8443/about?x=1#top", "acme.co.uk"),
+        ("http://user:secret@acme.com:80", "acme.com"),
+        ("info@acme.com", "acme.com"),
+        ("http//acme.com", "acme.com"),
+        ("//acme.com/x", "acme.com"),
+        ("acme.com, acme.de", "acme.com"),
+        ("müller.de", "xn--mller-kva.de"),
+        ("XN--MLLER-KVA.de", "xn--mller-kva.de"),
+        ("acme。com", "acme.com"),
+        ("dev_1.acme.com", "acme.com"),
+        ("acme.uk.com", "acme.uk.com"),
+    ],
+)
+def test_a_company(website: str, company: str) -> None:
+    assert registrable_domain(website) == company
+
+
+@pytest.mark.parametrize(
+    "website",
+    [
+        "",
+        "-",
+        "acme",
+        "localhost",
+        "10.0.0.1",
+        "http://[::1]/",
+        "co.uk",
+        "com",
+        "jane@gmail.com",
+        "gmail.com",
+        "web.de",
+        "acme.github.io",
+        "github.io",
+        "acme.myshopify.com",
+        "s3.us-east-1.amazonaws.com",
+        "facebook.com/acme",
+        "..",
+        "@",
+        "http://",
+    ],
+)
+def test_no_company(website: str) -> None:
+    assert registrable_domain(website) is None
+
+
+@given(
+    st.text(max_size=40)
+    | st.from_regex(r"(https?://)?(www\.)?[a-zäöü_-]{1,12}\.(com|co\.uk|de|github\.io|uk\.com)(:\d+)?(/.*)?")
+)
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    domain = registrable_domain(text)
+    assert domain is None or registrable_domain(domain) == domain
+
+
+@given(st.from_regex(r"[a-z][a-z0-9]{2,12}\.(com|de|co\.uk)", fullmatch=True))
+def test_the_way_a_website_is_written_does_not_matter(domain: str) -> None:
+    spellings = [domain, f"www.{domain}", f"HTTPS://{domain.upper()}/", f"  {domain}. ", f"someone@{domain}"]
+    assert len({registrable_domain(spelling) for spelling in spellings}) == 1
+
+
+def test_many_at_once_keep_their_order() -> None:
+    assert registrable_domains(["www.a.com", None, "b.de", "www.a.com", ""]) == ["a.com", None, "b.de", "a.com", None]
+
+
+def test_no_network_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    from icp import domains
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a domain was looked up on the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    domains._extractor.cache_clear()
+    domains.registrable_domain.cache_clear()
+    assert registrable_domain("www.offline-company.org") == "offline-company.org"
