@@ -1,0 +1,33 @@
+{# Text as a key for the synonym seeds: lower case letters and digits only, "&" read as "and". #}
+{% macro synonym_key(column) -%}
+  {{ regexp_replace_all("replace(lower(" ~ column ~ "), '&', 'and')", '[^a-z0-9ß-ÿ]', '') }}
+{%- endmacro %}
+
+
+{# Text as given but tidy: one space between words, no underscores, and a capital when the case carries nothing. #}
+{% macro tidy(column) -%}
+  {%- set spaced = "trim(" ~ regexp_replace_all("replace(" ~ column ~ ", '_', ' ')", '\\s+', ' ') ~ ")" -%}
+  case
+    when {{ spaced }} = '' then null
+    when {{ spaced }} = upper({{ spaced }}) or {{ spaced }} = lower({{ spaced }})
+      then upper(substr({{ spaced }}, 1, 1)) || lower(substr({{ spaced }}, 2))
+    else {{ spaced }}
+  end
+{%- endmacro %}
+
+
+{# `amount` in the reporting currency; `rates` is a join to int_currency_rates__paired. No rate, no amount. #}
+{% macro in_reporting_currency(amount, currency, rates='rates') -%}
+  case
+    when coalesce(upper(trim({{ currency }})), '') in ('', '{{ var("reporting_currency") | upper }}') then {{ amount }}
+    else {{ amount }} * {{ rates }}.rate
+  end
+{%- endmacro %}
+
+
+{% macro join_rates(rates, currency, on_date) -%}
+  left join {{ ref('int_currency_rates__paired') }} as {{ rates }}
+    on {{ rates }}.currency = upper(trim({{ currency }}))
+    and {{ rates }}.valid_from <= {{ on_date }}
+    and {{ rates }}.valid_to > {{ on_date }}
+{%- endmacro %}

@@ -1,0 +1,262 @@
+"""The features dbt builds from landed extracts: what was known when, about whom, and nothing from later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from dbt_lake import FEATURES, Landing, digest, quarter_variables, rows_by, run
+
+UNTESTED = ("--exclude", "resource_type:test")
+SPRING, SUMMER = "2025-04-06 04:00:00", "2025-07-06 04:00:00"
+DECLARED = [
+    {"name": "attr_model", "kind": "category"},
+    {"name": "attr_offices", "kind": "numeric"},
+    {"name": "attr_listed", "kind": "flag"},
+    {"name": "attr_markets", "kind": "set"},
+]
+DECLARED_TYPES = {
+    "attr_model": "varchar",
+    "attr_offices": "double",
+    "attr_listed": "boolean",
+    "attr_markets": "varchar",
+}
+
+
+def account(account_id: str, **columns: Any) -> dict[str, Any]:
+    return {"account_id": account_id, "account_name": account_id.title(), "created_at": "2023-01-01"} | columns
+
+
+def deal(
+    opportunity_id: str, account_id: str | None, opened: str, closed: str | None, won: bool, **columns: Any
+) -> Any:
+    return {
+        "opportunity_id": opportunity_id,
+        "account_id": account_id,
+        "opportunity_type": "newbusiness",
+        "is_closed": closed is not None,
+        "is_won": won,
+        "created_at": opened,
+        "closed_at": closed,
+        "modified_at": closed or opened,
+    } | columns
+
+
+def land_history(landing: Landing) -> None:
+    """What had arrived by spring 2025."""
+    accounts = [
+        account("acme", company_domain="acme.com", employees=40.0, industry="COMPUTER_SOFTWARE", country="Deutschland",
+                region="Bayern", founded_year=2004.0, annual_revenue=1e6, currency="EUR", modified_at="2024-06-01"),
+        account("acme-copy", company_domain="acme.com", created_at="2024-01-01", city="Munich", modified_at="2024-06-01"),
+        account("old", company_domain="old.com", merged_into_account_id="bolt", is_deleted=True, modified_at="2024-09-01"),
+        account("bolt", company_domain="bolt.io", employees=0.0, industry=" robotics ", country="usa", region="ca",
+                modified_at="2024-09-01"),
+        account("gone", company_domain="gone.com", is_deleted=True, modified_at="2024-09-01"),
+        account("late", employees=9.0, modified_at="2024-11-01"),
+    ]  # fmt: skip
+    landing.land("accounts", "2024-12-31", accounts)
+    grown = {
+        "account_id": "acme", "account_name": "Acme", "company_domain": "acme.com", "employees": 300.0, "industry": "Software",
+        "country": "DE", "founded_year": 2004.0, "created_at": "2023-01-01", "modified_at": "2025-02-01",
+        "attr_model": " B2B ", "attr_offices": 3.0, "attr_listed": True, "attr_markets": "dach|uk",
+    }  # fmt: skip
+    landing.land("accounts", "2025-03-31", [grown], DECLARED_TYPES)
+    landing.land("opportunities", "2025-03-31", [
+        deal("d-won", "acme-copy", "2025-01-10T15:00:00", "2025-03-01", True, amount=1000.0, currency="gbp"),
+        deal("d-lost", "old", "2024-10-01", "2024-12-01", False),
+        deal("d-late", "late", "2024-03-01", "2025-02-01", False),
+        deal("d-reopened", "bolt", "2025-01-05", "2025-02-05", False),
+        deal("d-deleted", "bolt", "2025-01-05", "2025-02-05", False, is_deleted=True),
+        deal("d-backdated", "bolt", "2025-03-20", "2025-03-02", False, modified_at="2025-03-20"),
+        deal("d-orphan", None, "2025-01-05", "2025-02-05", True),
+        deal("d-open", "bolt", "2025-01-05", None, False),
+        deal("d-renewal", "acme", "2025-01-05", "2025-02-05", True, opportunity_type="Renewal"),
+    ])  # fmt: skip
+    landing.land("web_activity", "2025-03-31", [
+        {"website": "acme.com", "company_domain": "acme.com", "activity_date": day, "visits": visits, "key_events": 1.0}
+        for day, visits in (("2024-01-01", 1.0), ("2025-01-09", 5.0), ("2025-01-10", 100.0), ("2025-03-20", 7.0))
+    ])  # fmt: skip
+    landing.land("technologies", "2025-03-31", [
+        {"website": "www.acme.com", "company_domain": "acme.com", "technology": "Snowflake",
+         "first_detected_at": "2024-08-01", "last_detected_at": "2025-03-01"},
+        {"website": "acme.com", "company_domain": "acme.com", "technology": "AWS", "first_detected_at": "2025-02-01",
+         "last_detected_at": "2025-03-01"},
+        {"website": "bolt.io", "company_domain": "bolt.io", "technology": "Heroku", "first_detected_at": "2023-02-01",
+         "last_detected_at": "2023-03-01"},
+    ])  # fmt: skip
+    landing.land("revenue", "2025-03-31", [
+        {"account_id": "acme", "invoice_id": "i1", "month": "2025-03-14", "revenue": 50.0, "currency": "USD"},
+        {"account_id": "acme", "invoice_id": "i2", "month": "2025-03-14", "revenue": 9000.0, "status": "VOID"},
+        {"account_id": "bolt", "invoice_id": "i3", "month": "2024-03-14", "revenue": 20.0},
+    ])  # fmt: skip
+    landing.land("event_participation", "2025-03-31", [
+        {"website": "acme.com", "company_domain": "acme.com", "event_name": name, "participation": how, "occurred_on": day}
+        for name, how, day in (("Expo", "attended", "2023-05-01"), ("Expo", "attended", "2024-05-01"),
+                               ("expo ", "Sponsored", "2024-05-01"), ("Fair", "attended", "2025-01-10"))
+    ])  # fmt: skip
+
+
+def land_future(landing: Landing) -> None:
+    """Rows dated after spring: in loads of their own, and slipped into a load that spring had already accepted."""
+    after = [
+        account("acme", company_domain="acme.com", employees=5.0, modified_at="2025-05-01"),
+        account("new", company_domain="acme.com", employees=5.0, created_at="2025-04-30", modified_at="2025-05-01"),
+        account("gone", company_domain="gone.com", modified_at="2025-05-01"),
+    ]
+    reopened = deal("d-reopened", "bolt", "2025-01-05", None, False, modified_at="2025-05-02")
+    new = deal("d-new", "acme", "2025-04-20", "2025-05-20", False)
+    web = {"company_domain": "acme.com", "website": "acme.com", "visits": 9.0}
+    used = {"company_domain": "acme.com", "website": "acme.com", "technology": "dbt", "first_detected_at": "2025-05-01"}
+    for effective_at, slipped in (("2025-03-31", True), ("2025-06-30", False)):
+        landing.land("accounts", effective_at, after, {})
+        landing.land("opportunities", effective_at, [reopened, new])
+        landing.land("web_activity", effective_at, [web | {"activity_date": "2025-04-06" if slipped else "2025-05-01"}])
+        landing.land("technologies", effective_at, [used])
+        landing.land("revenue", effective_at, [{"account_id": "late", "month": "2025-05-01", "revenue": 70.0}])
+        landing.land("event_participation", effective_at, [
+            {"company_domain": "acme.com", "website": "acme.com", "event_name": "x", "occurred_on": "2025-05-01"}
+        ])  # fmt: skip
+
+
+def variables(landing: Landing, as_of: str, folder: Path, **more: Any) -> dict[str, Any]:
+    quarters = quarter_variables("2024Q3", "2024Q4", "2025Q1", *(["2025Q2"] if as_of == SUMMER else []))
+    return {
+        "as_of": as_of, "quarter_end": quarters[-1]["end"], "quarters": quarters, "timezone": "America/New_York",
+        "landed": landing.files(as_of), "declared_attributes": DECLARED, "reporting_currency": "USD",
+        "label": {"kind": "won", "measure": "revenue", "top_share": 0.2, "horizon_quarters": 1},
+        "features_path": str(folder / "features.parquet"), "declared_path": str(folder / "declared.parquet"),
+    } | more  # fmt: skip
+
+
+class Market:
+    """Spring built before and after the future had happened, and summer."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.landing = root, Landing(root)
+        land_history(self.landing)
+        self.spring = self.build("spring", SPRING)
+        land_future(self.landing)
+        self.replayed = self.build("replayed", SPRING, *UNTESTED)
+        self.summer = self.build("summer", SUMMER, *UNTESTED)
+        with duckdb.connect(str(root / "spring" / "warehouse.duckdb"), read_only=True) as warehouse:
+            query = "select merged_record_id, surviving_account_id, merge_reason from int_account_merges order by all"
+            self.merges = warehouse.execute(query).fetchall()
+
+    def build(self, name: str, as_of: str, *arguments: str, **more: Any) -> Path:
+        folder = self.root / name
+        folder.mkdir()
+        told = variables(self.landing, as_of, folder, **more)
+        select = ("build", "--select", *FEATURES, "--exclude-resource-type", "unit_test", *arguments)
+        run(self.root, folder / "warehouse.duckdb", told, *select)
+        return folder
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    return Market(tmp_path_factory.mktemp("market"))
+
+
+@pytest.fixture(scope="module")
+def spring(market: Market) -> dict[str, dict[str, Any]]:
+    return rows_by(market.spring / "features.parquet", "observation_id")
+
+
+def test_what_happens_later_changes_no_byte_of_an_earlier_run(market: Market) -> None:
+    files = ("features.parquet", "declared.parquet")
+    assert digest(*(market.spring / f for f in files)) == digest(*(market.replayed / f for f in files))
+
+
+def test_the_same_parsed_project_answers_for_another_date(market: Market) -> None:
+    summer = rows_by(market.summer / "features.parquet", "observation_id")
+    assert summer["score:acme"]["employees"] == 5.0
+    assert summer["score:acme"]["visits_90d"] == 9.0
+    assert "score:gone" in summer
+    assert "d-reopened" not in summer
+    assert summer["d-new"]["outcome_quarter"] == "2025Q2"
+    assert summer["d-new"]["employees"] == 300.0
+
+
+def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str, dict[str, Any]]) -> None:
+    labels = {
+        name: (r["account_id"], r["outcome_quarter"], r["is_won"]) for name, r in spring.items() if r["role"] == "label"
+    }
+    assert labels == {
+        "d-won": ("acme", "2025Q1", True),
+        "d-lost": ("bolt", "2024Q4", False),
+        "d-late": ("late", "2025Q1", False),
+        "d-reopened": ("bolt", "2025Q1", False),
+        "d-backdated": ("bolt", "2025Q1", False),
+    }
+
+
+def test_score_rows_are_the_live_accounts_once_each(spring: dict[str, dict[str, Any]]) -> None:
+    scored = {name for name, r in spring.items() if r["role"] == "score"}
+    assert scored == {"score:acme", "score:bolt", "score:late"}
+
+
+def test_a_deal_is_explained_by_what_was_known_when_it_opened(spring: dict[str, dict[str, Any]]) -> None:
+    opened, now = spring["d-won"], spring["score:acme"]
+    assert (opened["employees"], now["employees"]) == (40.0, 300.0)
+    assert (opened["technologies"], now["technologies"]) == ("|snowflake|", "|aws|snowflake|")
+    assert (opened["technology_maturity"], now["technology_maturity"]) == (3.0, 5.0)
+    assert (opened["visits_30d"], opened["visits_90d"], now["visits_90d"]) == (5.0, 5.0, 112.0)
+    assert (opened["events_365d"], now["events_365d"]) == (1.0, 2.0)
+    assert (opened["company_age_years"], opened["is_customer"], now["is_customer"]) == (21.0, False, True)
+    assert spring["d-backdated"]["observed_at"].isoformat() == "2025-03-02T00:00:00"
+
+
+def test_values_are_cleaned_and_in_one_currency(spring: dict[str, dict[str, Any]]) -> None:
+    opened, bolt = spring["d-won"], spring["score:bolt"]
+    assert opened["outcome_value"] == pytest.approx(1270.0)
+    assert opened["annual_revenue"] == pytest.approx(1.09e6)
+    assert (opened["industry"], spring["score:acme"]["industry"]) == ("Computer Software", "Computer Software")
+    assert (opened["country"], opened["region"]) == ("DE", "Bayern")
+    assert (bolt["industry"], bolt["country"], bolt["region"]) == ("Robotics", "US", "California")
+    assert bolt["employees"] is None
+    assert (bolt["technologies"], bolt["technology_count"]) == ("||", 0.0)
+    assert spring["score:late"]["technologies"] is None
+    assert spring["score:late"]["visits_30d"] is None
+
+
+def test_an_account_first_known_later_is_marked_as_backfilled(spring: dict[str, dict[str, Any]]) -> None:
+    late = spring["d-late"]
+    assert (late["is_backfilled"], late["employees"], late["known_at"].year) == (True, 9.0, 2024)
+    assert late["source_load_id"] == "load-0"
+    assert late["source_row"] == 6
+    assert not any(row["is_backfilled"] for row in spring.values() if row["role"] == "score")
+
+
+def test_merges_are_logged_with_their_reason(market: Market) -> None:
+    assert market.merges == [("acme-copy", "acme", "same domain"), ("old", "bolt", "merged in the CRM")]
+
+
+def test_declared_attributes_arrive_typed_and_as_known_then(market: Market) -> None:
+    declared = rows_by(market.spring / "declared.parquet", "observation_id")
+    assert declared["d-won"]["attr_model"] is None
+    assert declared["score:acme"] == {
+        "observation_id": "score:acme", "attr_model": "B2B", "attr_offices": 3.0, "attr_listed": True,
+        "attr_markets": "|dach|uk|",
+    }  # fmt: skip
+    assert set(declared) == set(rows_by(market.spring / "features.parquet", "observation_id"))
+
+
+def test_best_customers_are_observed_before_the_quarter_they_are_judged_on(market: Market) -> None:
+    label = {"kind": "best_customer", "measure": "revenue", "top_share": 0.34, "horizon_quarters": 1}
+    folder = market.build("best", SPRING, *UNTESTED, label=label)
+    features = rows_by(folder / "features.parquet", "observation_id")
+    rows = {k: (r["is_won"], r["outcome_value"]) for k, r in features.items() if r["outcome_quarter"] == "2025Q1"}
+    assert rows == {"acme@2025Q1": (True, 50.0), "bolt@2025Q1": (False, 0.0), "late@2025Q1": (False, 0.0)}
+    assert features["bolt@2025Q1"]["observed_at"].isoformat() == "2025-01-01T00:00:00"
+    assert features["bolt@2025Q1"]["tenure_years"] == 0.84
+    assert "gone@2024Q4" not in features
+
+
+def test_accounts_and_deals_alone_are_enough(market: Market) -> None:
+    landed = {table: market.landing.files(SPRING)[table] for table in ("accounts", "opportunities")}
+    folder = market.build("bare", SPRING, *UNTESTED, landed=landed, declared_attributes=[])
+    acme = rows_by(folder / "features.parquet", "observation_id")["d-won"]
+    assert acme["employees"] == 40.0
+    absent = ("technologies", "technology_count", "technology_maturity", "visits_30d", "events_365d", "tenure_years")
+    assert all(acme[name] is None for name in absent)
