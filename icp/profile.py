@@ -171,6 +171,7 @@ class Profile:
     `derived_in` is the quarter the points were last fitted in: a quiet quarter keeps them (state "kept").
     `change_points` maps an attribute to the quarter its effect was confirmed to have changed in.
     State "no_icp" means the data support no criterion; scorecards are then empty.
+    `fading` counts, per criterion, the quarters running in which its evidence could have been chance.
     """
 
     icp: str
@@ -190,6 +191,7 @@ class Profile:
     paragraph: str
     change_points: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fading: Mapping[str, int] = field(default_factory=dict)
 
     def scorecard(self, axis: Axis) -> Scorecard:
         return self.fit if axis == "fit" else self.intent
