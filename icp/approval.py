@@ -1,0 +1,39 @@
+"""Whether a fresh profile may take over on its own, or a person must look first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from icp.backtest import Backtest
+from icp.profile import Profile
+
+Decision = Literal["approved", "held"]
+
+
+@dataclass(frozen=True)
+class Approval:
+    """The policy's answer with its reason in words."""
+
+    decision: Decision
+    reason: str = ""
+
+
+def decide(mode: str, profile: Profile, incumbent: Profile | None, backtest: Backtest | None) -> Approval:
+    """Approve on its own what is safe, hold what a person should see; the incumbent serves meanwhile.
+
+    A profile that keeps the incumbent's points changes nothing and is approved in either mode. Otherwise mode
+    "ask" holds everything, and "auto" holds a profile without a criterion and one that is credibly worse than the
+    incumbent on the outcomes of the quarter.
+    """
+    if profile.state == "kept":
+        return Approval("approved", "nothing changed: the points of the ICP in force are kept")
+    if profile.state == "no_icp":
+        return Approval("held", "the data support no criterion")
+    if mode == "ask":
+        return Approval("held", "icp.yml asks for a person's approval")
+    if incumbent is None:
+        return Approval("approved", "first profile")
+    if backtest is not None and backtest.candidate_is_credibly_worse:
+        return Approval("held", "the candidate is credibly worse than the ICP in force on this quarter's outcomes")
+    return Approval("approved", "not credibly worse than the ICP in force on this quarter's outcomes")

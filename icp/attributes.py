@@ -1,0 +1,66 @@
+"""Which columns of the feature frame may become criteria, as declared where the feature is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from icp.errors import ConfigError
+from icp.profile import Attribute, Family, Kind
+
+
+def from_columns(columns: Mapping[str, Mapping[str, Any]], place: str) -> tuple[Attribute, ...]:
+    """The attributes a dbt model declares with `meta: {icp: …}` on its columns; other columns are not candidates.
+
+    Args:
+        columns: By column name, its `description` and `meta`, as dbt's manifest holds them.
+        place: The model's name, for error messages.
+
+    Raises:
+        ConfigError: a declaration names an unknown kind or family, or cuts that do not ascend.
+    """
+    return tuple(
+        _attribute(name, column, f"{place}.{name}") for name, column in columns.items() if "icp" in column["meta"]
+    )
+
+
+def candidates(
+    built_in: Sequence[Attribute], declared: Sequence[Attribute], excluded: Sequence[str]
+) -> tuple[Attribute, ...]:
+    """All attributes an ICP may consider, sorted by name, without the ones its section excludes.
+
+    Raises:
+        ConfigError: `exclude_attributes` names something that is no attribute.
+    """
+    known = {attribute.name: attribute for attribute in (*built_in, *declared)}
+    names = {name.removeprefix("attr_"): name for name in known} | {name: name for name in known}
+    unknown = sorted(set(excluded) - set(names))
+    if unknown:
+        raise ConfigError(
+            f"exclude_attributes names {', '.join(unknown)}, which is no attribute. There are: {', '.join(sorted(known))}."
+        )
+    left_out = {names[name] for name in excluded}
+    return tuple(known[name] for name in sorted(known) if name not in left_out)
+
+
+def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:
+    meta = column["meta"]["icp"]
+    cuts = tuple(float(cut) for cut in meta.get("cuts", ()))
+    _require(meta.get("kind"), Kind, f"{place}: kind")
+    _require(meta.get("family"), Family, f"{place}: family")
+    if list(cuts) != sorted(set(cuts)):
+        raise ConfigError(f"{place}: cuts must ascend without repeats, they are {list(cuts)}.")
+    return Attribute(
+        name=name,
+        kind=meta["kind"],
+        family=meta["family"],
+        label=meta.get("label") or name.replace("_", " ").capitalize(),
+        unit=meta.get("unit", ""),
+        cuts=cuts,
+        description=" ".join(str(column.get("description", "")).split()),
+    )
+
+
+def _require(value: Any, allowed: Any, place: str) -> None:
+    if value not in get_args(allowed):
+        raise ConfigError(f"{place} is {value!r}; it must be one of {', '.join(get_args(allowed))}.")

@@ -1,0 +1,240 @@
+"""The model behind the change test: what wins over several periods, and room for it to differ in the newest.
+
+Works on codes and kernels only. What the codes mean is `icp.diff`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from icp.fit import FIXED_VARIANCE, FREE_VARIANCE, AdditiveFit, Codes, fit_additive
+from icp.stats import Floats, mixture_chi2_tail, normal_quantile
+
+FLAG_LEVEL = 0.05
+STILL_THERE = 0.01  # a change that is none of the mix keeps this p-value when the earlier rows have the newest mix
+MATERIAL_ODDS, MATERIAL_SHARE = 1.25, 0.05
+REPORT_VARIANCE = 2.25  # weak prior of reported effects: a bin without a win gets wide odds, not infinite ones
+LARGEST_WEIGHT = 10.0
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ChangeBlock:
+    """One possible change: an attribute's bin per row (-1: none), or a level that was hardly there before.
+
+    `since` is the first period of the attribute's present regime: earlier rows, from before a change already reported,
+    say nothing about it. A block that `is_entering` has no past, so no main effect of its own: it is tested against what
+    its rows' other attributes say.
+    """
+
+    name: str
+    codes: Codes
+    kernel: Floats
+    since: int = 0
+    is_entering: bool = False
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Log odds per bin, against the average row of the newest period, with standard errors."""
+
+    value: Floats
+    error: Floats
+
+    def odds(self, bin_code: int, level: float = 0.95) -> tuple[float, float, float]:
+        """Odds multiplier of one bin and its interval."""
+        half = normal_quantile(level) * self.error[bin_code]
+        centre = self.value[bin_code]
+        return float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half))
+
+
+@dataclass(frozen=True)
+class ChangeModel:
+    """Main effects of all attributes, period intercepts, the changes attributed so far, and those still in question.
+
+    Changes in question are held at zero in the fit, but their cross-products with everything else are there, so every
+    test and estimate is a small linear problem at the fitted point.
+    """
+
+    blocks: tuple[ChangeBlock, ...]
+    won: Floats
+    periods: Codes
+    weights: Floats
+    main_tau2: Floats
+    added: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, blocks: Sequence[ChangeBlock], won: Floats, periods: Codes, weights: Floats) -> ChangeModel:
+        """Estimate how much each attribute's effects vary, all periods together."""
+        empty = cls(tuple(blocks), won, periods, weights, np.empty(0))
+        codes, kernels = empty.main
+        fit = fit_additive(codes, kernels, won, fixed=empty.period_columns, weights=weights)
+        return replace(empty, main_tau2=fit.tau2)
+
+    def with_change(self, name: str) -> ChangeModel:
+        """The model with one more change attributed."""
+        return replace(self, added=(*self.added, name))
+
+    @cached_property
+    def is_new(self) -> Flags:
+        """Rows of the newest period."""
+        return np.asarray(self.periods == self.periods.max())
+
+    @cached_property
+    def period_columns(self) -> Floats:
+        """An intercept per period after the first."""
+        return np.asarray(self.periods[:, None] == np.arange(1, int(self.periods.max()) + 1), dtype=float)
+
+    @cached_property
+    def main(self) -> tuple[Codes, list[Floats]]:
+        """Attribute blocks; an attribute that changed before has one block per regime."""
+        columns, kernels = [], []
+        for block in self.blocks:
+            for rows in self._regimes(block):
+                columns.append(np.where(rows, block.codes, -1))
+                kernels.append(block.kernel)
+        return np.column_stack(columns), kernels
+
+    def _regimes(self, block: ChangeBlock) -> list[Flags]:
+        if block.is_entering:
+            return []
+        present = np.asarray(self.periods >= block.since)
+        return [present] if present.all() else [~present, present]
+
+    @cached_property
+    def main_of(self) -> dict[str, int]:
+        """Number of the main block of the present regime, per attribute."""
+        ends = np.cumsum([len(self._regimes(block)) for block in self.blocks])
+        return {b.name: int(end) - 1 for b, end in zip(self.blocks, ends, strict=True) if not b.is_entering}
+
+    @cached_property
+    def change_of(self) -> dict[str, int]:
+        """Number of each block's change among all blocks of the fit."""
+        return {block.name: len(self.main_tau2) + i for i, block in enumerate(self.blocks)}
+
+    @cached_property
+    def tau2(self) -> Floats:
+        """Variances of the null model: changes attributed so far are free, those in question zero."""
+        changes = [FREE_VARIANCE if block.name in self.added else 0.0 for block in self.blocks]
+        return np.concatenate([self.main_tau2, changes])
+
+    @cached_property
+    def fit(self) -> AdditiveFit:
+        """The null model, with the cross-products of every change in question."""
+        codes, kernels = self.main
+        changes = [np.where(self.is_new, block.codes, -1) for block in self.blocks]
+        return fit_additive(
+            np.column_stack([codes, *changes]),
+            [*kernels, *(block.kernel for block in self.blocks)],
+            self.won,
+            fixed=self.period_columns,
+            weights=self.weights,
+            tau2=self.tau2,
+        )
+
+    def p_value(self, name: str) -> float:
+        """Score test of no change: Q = U'U on the block's whitened columns against its chi-square mixture."""
+        tested = self.fit.design.slices[self.change_of[name]]
+        tau2 = self.tau2.copy()
+        tau2[self.change_of[name]] = 0.0
+        if name in self.main_of:
+            tau2[self.main_of[name]] = FREE_VARIANCE
+        mean, covariance = self._posterior(tau2)
+        cross = self.fit.gram[tested]
+        u = (cross @ self.fit.coefficients + self.fit.score[tested]) - cross @ mean
+        spread = self.fit.gram[tested, tested] - cross @ covariance @ cross.T
+        return mixture_chi2_tail(float(u @ u), np.linalg.eigvalsh(spread))
+
+    def _posterior(self, tau2: Floats) -> tuple[Floats, Floats]:
+        """Mean and covariance of all coefficients under these variances, by one Newton step from the fit."""
+        fit = self.fit
+        variance = np.full(fit.design.width, FIXED_VARIANCE)
+        for part, value in zip(fit.design.slices, tau2, strict=True):
+            variance[part] = value
+        active = np.flatnonzero(variance)
+        precision = fit.gram[np.ix_(active, active)] + np.diag(1 / variance[active])
+        mean, covariance = np.zeros(len(variance)), np.zeros((len(variance),) * 2)
+        covariance[np.ix_(active, active)] = np.linalg.inv(precision)
+        mean[active] = covariance[np.ix_(active, active)] @ (fit.gram @ fit.coefficients + fit.score)[active]
+        return mean, covariance
+
+    def effects(self, name: str) -> tuple[Effects, Effects, Effects]:
+        """Before, now and change of one block, hardly shrunk, as contrasts to the average row of the newest period."""
+        tau2 = self.tau2.copy()
+        parts = [self.change_of[name]]
+        if name in self.main_of:
+            parts = [self.main_of[name], self.change_of[name]]
+        tau2[parts] = REPORT_VARIANCE
+        mean, covariance = self._posterior(tau2)
+        to_bins = self._contrasts(name, parts)
+        before, change = (to_bins[0], to_bins[1]) if len(parts) == 2 else (0 * to_bins[0], to_bins[0])
+        return (
+            _effects(before, mean, covariance),
+            _effects(before + change, mean, covariance),
+            _effects(change, mean, covariance),
+        )
+
+    def _contrasts(self, name: str, parts: list[int]) -> list[Floats]:
+        """Per part the matrix from all coefficients to its bins' effects, less their average over the newest rows.
+
+        An entering level has nothing to be averaged with: its effect is against what its other attributes say.
+        """
+        shares = self.shares(self._block(name))[1] * (name in self.main_of)
+        matrices = []
+        for part in parts:
+            factor, columns = self.fit.design.factors[part], self.fit.design.slices[part]
+            matrix = np.zeros((len(factor), self.fit.design.width))
+            matrix[:, columns] = factor - shares @ factor
+            matrices.append(matrix)
+        return matrices
+
+    def _block(self, name: str) -> ChangeBlock:
+        return next(block for block in self.blocks if block.name == name)
+
+    def shares(self, block: ChangeBlock) -> tuple[Floats, Floats]:
+        """Share of rows per bin in the present regime's earlier periods and in the newest one."""
+        earlier = ~self.is_new & (self.periods >= block.since)
+        return _shares(block, earlier), _shares(block, self.is_new)
+
+    def is_material(self, name: str) -> bool:
+        """Large enough to act on: some bin with a share of customers worth naming moved its odds by a quarter."""
+        _, shares = self.shares(self._block(name))
+        moved = np.abs(self.effects(name)[2].value) >= np.log(MATERIAL_ODDS)
+        return bool((moved & (shares >= MATERIAL_SHARE)).any())
+
+    def is_mix_driven(self, name: str) -> bool:
+        """Whether the change vanishes once the earlier rows are weighted to the newest mix of accounts."""
+        if self._block(name).is_entering:
+            return False  # a level that was not there cannot be reweighted into being
+        others = tuple(other for other in self.added if other != name)
+        return replace(self, weights=self.weights * self.reweighting, added=others).p_value(name) > STILL_THERE
+
+    @cached_property
+    def reweighting(self) -> Floats:
+        """Weights that give the earlier rows the newest mix, scaled to their effective number (Kish)."""
+        attributes = [block for block in self.blocks if not block.is_entering]
+        codes, kernels = np.column_stack([b.codes for b in attributes]), [b.kernel for b in attributes]
+        newness = expit(fit_additive(codes, kernels, self.is_new).linear_predictor)
+        odds = newness / (1 - newness)
+        earlier = ~self.is_new
+        ratio = np.minimum(odds / odds[earlier].mean(), LARGEST_WEIGHT)[earlier]
+        weights = np.ones(len(self.won))
+        weights[earlier] = ratio * ratio.sum() / (ratio**2).sum()
+        return weights
+
+
+def _shares(block: ChangeBlock, rows: Flags) -> Floats:
+    codes = block.codes[rows & (block.codes >= 0)]
+    return np.bincount(codes, minlength=len(block.kernel)) / max(len(codes), 1)
+
+
+def _effects(contrast: Floats, mean: Floats, covariance: Floats) -> Effects:
+    spread = np.einsum("ij,jk,ik->i", contrast, covariance, contrast)
+    return Effects(contrast @ mean, np.sqrt(np.maximum(spread, 0.0)))

@@ -1,0 +1,295 @@
+"""From known outcomes to an ICP: the label frame in, a Profile with an interval on every number out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import pandas as pd
+
+from icp.bins import encode
+from icp.criteria import Grading, gradings_since, make_scorecard
+from icp.label_rows import read_label_rows, require_enough
+from icp.paragraph import axis_note, write_paragraph
+from icp.points import card_of, make_points, refit_intercept
+from icp.points_table import POINT_COLUMNS, points_table
+from icp.profile import (
+    MISSING,
+    AttributeTest,
+    Axis,
+    BinDictionary,
+    Estimate,
+    Profile,
+    Scorecard,
+    Tier,
+)
+from icp.selection import AXES, AxisFit, Evidence, Selection, Verdict, fit_axis, gather_evidence, select
+from icp.stats import wilson_interval
+from icp.tiers import (
+    Cuts,
+    cross_fitted_places,
+    cut_tiers,
+    effective_share,
+    intent_levels,
+    is_within_capacity,
+    measure_tiers,
+    recount,
+)
+
+__all__ = ["POINT_COLUMNS", "derive", "keep", "points_table"]
+
+DEFAULT_TIERS = {"A": 0.05, "B": 0.15, "C": 0.30}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every step needs to know."""
+
+    icp: str
+    quarter: str
+    evidence: Evidence
+    universe: pd.DataFrame
+    shares: Mapping[str, float]
+    seed: int
+
+
+def derive(
+    frame: pd.DataFrame,
+    dictionary: BinDictionary,
+    *,
+    icp: str,
+    quarter: str,
+    change_points: Mapping[str, str] | None = None,
+    universe: pd.DataFrame | None = None,
+    tiers_config: Mapping[str, float] | None = None,
+    minimum: Mapping[str, int] | None = None,
+    incumbent: Profile | None = None,
+    seed: int = 0,
+) -> Profile:
+    """Derive the ICP that the outcomes in this frame support, which may be none.
+
+    The order of rows does not matter, nothing but the arguments is read, the same arguments give the same profile.
+    `fit` gives log odds of winning = intercept + slope x score at the newest quarter's level; `intent` the log odds to
+    add to that for what the account does now.
+
+    Args:
+        frame: one row per known outcome of the lookback window (observation_id, account_id, is_won, outcome_quarter,
+            outcome_value, attributes).
+        dictionary: the frozen bins of all candidates.
+        icp: name of the ICP.
+        quarter: the quarter it is derived for.
+        change_points: attribute -> quarter its effect is known to have changed in; older rows no longer count for it.
+        universe: the accounts to be scored, on which tiers are cut; without it they are cut on the label rows.
+        tiers_config: tier name -> share of the universe, best first.
+        minimum: least `wins` and `losses`.
+        incumbent: the profile in force: its confirmed criteria stay so on slightly weaker evidence than newcomers need,
+            and keep the date since when they have been criteria.
+        seed: of folds and bootstrap.
+
+    Raises:
+        NotEnoughEvidence: Too few wins or losses to derive anything.
+        ConfigError: The frame lacks a required column or repeats an observation.
+    """
+    job = _job(frame, dictionary, icp, quarter, change_points, universe, tiers_config, minimum, seed)
+    selection = select(job.evidence, held=_confirmed(incumbent))
+    gradings = gradings_since(_gradings(selection, quarter), incumbent)
+    scorecards = {
+        axis: make_scorecard(
+            axis, make_points(selection.axis(axis)), selection.axis(axis), job.evidence, job.universe, gradings
+        )
+        for axis in AXES
+    }
+    tiers = _tiers(job, scorecards["fit"], has_universe=universe is not None)
+    tests = tuple(_attribute_test(job.evidence, v) for v in selection.verdicts)
+    return _profile(job, scorecards, tiers, tests)
+
+
+def keep(
+    incumbent: Profile,
+    candidate: Profile,
+    frame: pd.DataFrame,
+    *,
+    universe: pd.DataFrame | None = None,
+    tiers_config: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Profile:
+    """Carry the incumbent's bins, criteria, points and tier cuts into a quarter in which nothing changed.
+
+    Accounts then move only because they themselves changed. Brought up to date are: the level of win probabilities, the
+    odds, lifts and counts beside each bin, each attribute's test, and the tiers' rates (the candidate's out-of-fold
+    ones). Tiers are cut anew only when the accounts outgrow their capacity by a quarter, which a note then says.
+
+    Args:
+        incumbent: the profile in force.
+        candidate: what `derive` made of the same frame.
+        frame: the label rows of the window.
+        universe: the accounts to be scored.
+        tiers_config: tier name -> share of the universe, best first.
+        seed: of hashed draws.
+    """
+    job = _job(
+        frame,
+        incumbent.bins,
+        incumbent.icp,
+        candidate.quarter,
+        candidate.change_points,
+        universe,
+        tiers_config,
+        {"wins": 1, "losses": 1},
+        seed,
+    )
+    scorecards: dict[Axis, Scorecard] = {}
+    offset = None
+    for axis in AXES:
+        names = [c.attribute for c in incumbent.scorecard(axis).criteria]
+        axis_fit = fit_axis(job.evidence, names, offset)
+        offset = axis_fit.fit.linear_predictor
+        scorecards[axis] = _kept_scorecard(job, incumbent.scorecard(axis), candidate, axis_fit)
+    tiers = _kept_tiers(job, incumbent, candidate, scorecards["fit"])
+    kept = _profile(job, scorecards, tiers, candidate.tests)
+    return replace(
+        kept,
+        state=incumbent.state if incumbent.state == "no_icp" else "kept",
+        derived_in=incumbent.derived_in,
+        intent_levels=incumbent.intent_levels,
+    )
+
+
+def _job(
+    frame: pd.DataFrame,
+    dictionary: BinDictionary,
+    icp: str,
+    quarter: str,
+    change_points: Mapping[str, str] | None,
+    universe: pd.DataFrame | None,
+    tiers_config: Mapping[str, float] | None,
+    minimum: Mapping[str, int] | None,
+    seed: int,
+) -> _Job:
+    rows = read_label_rows(frame, dictionary)
+    require_enough(rows, quarter, minimum or {})
+    evidence = gather_evidence(rows, dictionary, change_points or {})
+    codes = rows.codes if universe is None or universe.empty else encode(universe, dictionary)
+    return _Job(icp, quarter, evidence, codes, dict(tiers_config or DEFAULT_TIERS), seed)
+
+
+def _confirmed(incumbent: Profile | None) -> frozenset[str]:
+    cards = (incumbent.fit, incumbent.intent) if incumbent else ()
+    return frozenset(c.attribute for card in cards for c in card.criteria if c.grade == "confirmed")
+
+
+def _gradings(selection: Selection, quarter: str) -> dict[str, Grading]:
+    return {
+        v.attribute.name: Grading(v.grade, v.p_value or 0.0, v.q_value or 0.0, quarter)
+        for v in selection.verdicts
+        if v.p_value is not None
+    }
+
+
+def _attribute_test(evidence: Evidence, verdict: Verdict) -> AttributeTest:
+    attribute = verdict.attribute
+    codes = evidence.current_codes(attribute.name)
+    bins = evidence.dictionary.bins[attribute.name]
+    last_known = len(bins) - 2 if bins[-1].key == MISSING else len(bins) - 1
+    known = (codes >= 0) & (codes <= last_known)
+    return AttributeTest(
+        attribute=attribute.name,
+        label=attribute.label,
+        family=attribute.family,
+        axis=attribute.axis,
+        grade=verdict.grade,
+        p_value=verdict.p_value,
+        q_value=verdict.q_value,
+        effect_sd=verdict.effect_sd,
+        coverage=float(known.sum() / max(int((codes >= 0).sum()), 1)),
+        opportunities=int(known.sum()),
+        wins=int(evidence.rows.won[known].sum()),
+        reason=verdict.reason,
+    )
+
+
+def _tiers(job: _Job, fit: Scorecard, *, has_universe: bool) -> tuple[Tier, ...]:
+    if not fit.criteria:
+        return ()
+    scores = card_of(fit, job.evidence.dictionary).score(job.universe)
+    places = cross_fitted_places(job.evidence, job.universe if has_universe else None, job.shares, job.seed)
+    return measure_tiers(job.evidence, places, cut_tiers(scores, job.shares), scores, job.seed)
+
+
+def _kept_scorecard(job: _Job, old: Scorecard, candidate: Profile, axis_fit: AxisFit) -> Scorecard:
+    card = card_of(old, job.evidence.dictionary)
+    if old.axis == "fit":
+        card = refit_intercept(card, job.evidence)
+    fresh = {t.attribute: t for t in candidate.tests if t.p_value is not None and t.q_value is not None}
+    gradings = {}
+    for c in old.criteria:
+        test = fresh.get(c.attribute)
+        p_value, q_value = (test.p_value, test.q_value) if test else (c.p_value, c.q_value)
+        gradings[c.attribute] = Grading(c.grade, p_value or 0.0, q_value or 0.0, c.since)
+    made = make_scorecard(old.axis, card, axis_fit, job.evidence, job.universe, gradings)
+    headlines = {c.attribute for c in old.criteria if c.headline}
+    by_name = {c.attribute: replace(c, headline=c.attribute in headlines) for c in made.criteria}
+    return replace(made, criteria=tuple(by_name[c.attribute] for c in old.criteria))
+
+
+def _kept_tiers(job: _Job, incumbent: Profile, candidate: Profile, fit: Scorecard) -> tuple[Tier, ...]:
+    if not fit.criteria:
+        return ()
+    scores = card_of(fit, job.evidence.dictionary).score(job.universe)
+    cuts: Cuts = tuple((t.name, t.min_score) for t in incumbent.tiers)
+    if not is_within_capacity(scores, cuts, job.shares):
+        cuts = cut_tiers(scores, job.shares)
+    rates = {t.name: t for t in chain(incumbent.tiers, candidate.tiers)}
+    return recount(cuts, scores, rates)
+
+
+def _profile(
+    job: _Job, scorecards: Mapping[Axis, Scorecard], tiers: tuple[Tier, ...], tests: tuple[AttributeTest, ...]
+) -> Profile:
+    rows, dictionary = job.evidence.rows, job.evidence.dictionary
+    wins, counted = int(rows.won.sum()), effective_share(job.evidence.weights)
+    base_rate = Estimate(*wilson_interval(wins * counted, len(rows) * counted))
+    fit, intent = scorecards["fit"], scorecards["intent"]
+    paragraph = write_paragraph(
+        window=rows.window,
+        opportunities=len(rows),
+        wins=wins,
+        base_rate=base_rate,
+        criteria=fit.criteria,
+        tiers=tiers,
+        candidates=sum(t.axis == "fit" for t in tests),
+    )
+    return Profile(
+        icp=job.icp,
+        quarter=job.quarter,
+        state="derived" if fit.criteria else "no_icp",
+        derived_in=job.quarter,
+        window=rows.window,
+        opportunities=len(rows),
+        wins=wins,
+        base_rate=base_rate,
+        bins=dictionary,
+        fit=fit,
+        intent=intent,
+        tiers=tiers,
+        intent_levels=intent_levels(card_of(intent, dictionary).score(job.universe)) if intent.criteria else (),
+        tests=tests,
+        paragraph=paragraph,
+        change_points=dict(job.evidence.change_points),
+        notes=_notes(job, scorecards, tiers),
+    )
+
+
+def _notes(job: _Job, scorecards: Mapping[Axis, Scorecard], tiers: Sequence[Tier]) -> tuple[str, ...]:
+    notes = [axis_note(axis, scorecards[axis].criteria) for axis in AXES]
+    if job.evidence.correlation > 0.05:
+        counted = effective_share(job.evidence.weights)
+        notes.append(
+            f"Outcomes of the same account resemble each other (correlation {job.evidence.correlation:.2f}): "
+            f"{len(job.evidence.rows):,} outcomes count as {counted * len(job.evidence.rows):,.0f} independent ones."
+        )
+    unsupported = [t.name for t in tiers if not t.is_supported]
+    if unsupported:
+        notes.append(f"Not told apart from the average win rate out of sample: tier {', '.join(unsupported)}.")
+    return tuple(n for n in notes if n)

@@ -1,0 +1,119 @@
+"""A diff in words: one verdict for the quarter, one sentence per attribute, segment and criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from icp.membership import confirmed
+from icp.profile import Profile
+from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange, ProfileDiff
+
+MOST_NAMED, NAMED_SHARE = 3, 0.03
+MOST_SAID = 20.0
+
+
+def verdict_sentence(diff: ProfileDiff, candidate: Profile) -> str:
+    """The verdict on the quarter, as it should be read aloud."""
+    if diff.outcome == "first profile":
+        return _first(diff, candidate)
+    if diff.outcome == "changed":
+        return _changed(diff)
+    if diff.outcome == "cannot tell":
+        return _cannot_tell(diff)
+    return _no_change(diff, candidate)
+
+
+def attribute_sentence(change: AttributeChange) -> str:
+    """What can be said about one attribute, with what could have been seen where nothing was."""
+    if change.verdict == "changed":
+        return f"{change.label}: changed, {_moves(change)}."
+    if change.is_mix_driven:
+        return f"{change.label}: differs only because the mix of accounts does, not who wins among like accounts."
+    if change.verdict == "stable":
+        return f"{change.label}: stable, every larger group within ×1.5 of what it was."
+    if change.detectable is None:
+        return f"{change.label}: cannot tell, {change.reason or 'not tested'}."
+    return f"{change.label}: cannot tell; its odds would have had to move {_times(change.detectable)} to be seen."
+
+
+def segment_sentence(segment: EnteringSegment) -> str:
+    """A segment that came into view, and whether it wins differently from the rest."""
+    facts = (
+        f"{segment.label} {segment.level} entered: {segment.share_now:.0%} of the outcomes after "
+        f"{segment.share_before:.1%} before, {segment.wins} of {segment.opportunities} won "
+        f"({segment.rate.low:.0%} to {segment.rate.high:.0%}; the others {segment.rate_of_others:.0%})"
+    )
+    return f"{facts}." if segment.is_change else f"{facts}; whether it wins differently cannot be told yet."
+
+
+def membership_sentence(change: MembershipChange) -> str:
+    """Why a criterion enters or leaves; evidence is not the same as the market."""
+    verb = "enters the ICP" if change.direction == "enters" else "leaves the ICP"
+    when = "" if change.is_in_force else " at the next refit of the points"
+    why = {
+        "real change": "real change: its effect on winning is not what it was",
+        "evidence gained": "evidence gained: nothing shows that the market moved, but now its effect can be shown",
+        "evidence faded": "evidence faded: nothing shows that the market moved, but its effect can no longer be shown",
+    }[change.cause]
+    return f"{change.label} {verb}{when} ({why})."
+
+
+def _first(diff: ProfileDiff, candidate: Profile) -> str:
+    if not confirmed(candidate):
+        return f"No ICP yet: the {candidate.opportunities:,} outcomes so far support no criterion."
+    return (
+        f"First profile: {_count(diff.criteria, 'criterion', 'criteria')} from {candidate.opportunities:,} outcomes, "
+        f"{candidate.wins:,} of them won; there is no earlier ICP to compare with."
+    )
+
+
+def _changed(diff: ProfileDiff) -> str:
+    moved = [a for a in diff.attributes if a.verdict == "changed"]
+    told = "; ".join(f"{a.label} ({_moves(a)})" for a in moved)
+    segments = [s for s in diff.entering if s.is_change]
+    entered = " ".join(segment_sentence(s) for s in segments)
+    if not moved:
+        return f"The ICP changed: a new segment entered. {entered}"
+    head = f"The ICP changed in {len(diff.changed)} of {diff.criteria} criteria: {told}."
+    return f"{head} {entered}".rstrip()
+
+
+def _cannot_tell(diff: ProfileDiff) -> str:
+    outcomes = f"{diff.quarter} brought {_count(diff.opportunities, 'outcome', 'outcomes')}, {diff.wins:,} won"
+    reason = f"; odds would have had to move {_times(diff.detectable)} to be seen" if diff.detectable else ""
+    return f"Cannot tell whether the ICP changed: {outcomes}{reason}."
+
+
+def _no_change(diff: ProfileDiff, candidate: Profile) -> str:
+    tested = sum(a.p_value is not None for a in diff.attributes)
+    outcomes = _count(diff.opportunities, "outcome", "outcomes")
+    if not diff.criteria:
+        return f"No change: the {candidate.opportunities:,} outcomes of the window still support no ICP."
+    seen = f"{tested} attributes tested; a move of {_times(diff.detectable or 1.0)} would have been seen"
+    sentence = (
+        f"No change: none of the {_count(diff.criteria, 'criterion', 'criteria')} moved by more than chance "
+        f"on the {outcomes} of {diff.quarter} ({seen})."
+    )
+    return " ".join([sentence, *(segment_sentence(s) for s in diff.entering)])
+
+
+def _moves(change: AttributeChange) -> str:
+    """The bins that moved most for their size, largest first."""
+    return ", ".join(
+        f"{b.label} from ×{b.before.value:.2f} to ×{b.now.value:.2f} the average odds" for b in _most_moved(change.bins)
+    )
+
+
+def _most_moved(bins: Sequence[BinChange]) -> list[BinChange]:
+    clear = [b for b in bins if b.share_now >= NAMED_SHARE and not b.change.low <= 1 <= b.change.high]
+    named = clear or [b for b in bins if b.share_now >= NAMED_SHARE] or list(bins)
+    ranked = sorted(named, key=lambda b: -abs(max(b.change.value, 1e-9) ** 0.5 - max(b.change.value, 1e-9) ** -0.5))
+    return ranked[: MOST_NAMED if clear else 1]
+
+
+def _times(odds: float) -> str:
+    return f"×{odds:.1f}" if odds < MOST_SAID else f"more than ×{MOST_SAID:.0f}"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

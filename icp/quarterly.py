@@ -1,0 +1,177 @@
+"""One quarter's statistics from label rows to the profile to publish: derive, compare, backtest, settle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from icp.backtest import Backtest, backtest
+from icp.bins import make_bins
+from icp.derive import derive
+from icp.diff import compare
+from icp.entering import extend_bins
+from icp.errors import NotEnoughEvidence
+from icp.profile import Attribute, BinDictionary, Profile
+from icp.settle import settle, settled_diff
+from icp.verdicts import ProfileDiff
+
+
+@dataclass(frozen=True)
+class QuarterResult:
+    """What one quarter says: the profile to publish, the fresh candidate behind it, what changed, how the last ICP did."""
+
+    profile: Profile
+    candidate: Profile
+    incumbent: Profile | None
+    diff: ProfileDiff
+    backtest: Backtest | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a quarter's data: which ICP, which quarter, how tiers are cut and the least that counts."""
+
+    icp: str
+    quarter: str
+    tiers: Mapping[str, float]
+    minimum: Mapping[str, int]
+    seed: int = 0
+
+
+def answer(
+    question: Question,
+    labels: pd.DataFrame,
+    universe: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    incumbent: Profile | None,
+) -> QuarterResult:
+    """Derive the quarter's profile and say how it relates to the one in force.
+
+    Args:
+        question: which ICP and quarter.
+        labels: outcomes of the lookback window up to and including the quarter.
+        universe: every account as of the run.
+        attributes: the candidates; an incumbent criterion that is no longer one is dropped by a refit.
+        incumbent: the profile in force, None for the first quarter.
+
+    Raises:
+        NotEnoughEvidence: too few wins or losses for a profile.
+    """
+    labels, left_out = comparable_outcomes(labels, question.quarter)
+    dictionary = extended(incumbent.bins if incumbent else None, labels, attributes, question.quarter)
+    known = dict(incumbent.change_points) if incumbent else {}
+    candidate = _derive(question, labels, universe, dictionary, known, incumbent)
+    diff = compare(incumbent, candidate, labels, question.quarter)
+    if diff.is_change or dict(diff.change_points) != known:
+        dictionary = extend_bins(dictionary, diff.entering, question.quarter)
+        candidate = _derive(question, labels, universe, dictionary, diff.change_points, incumbent)
+    judged = _backtest(question, labels, incumbent)
+    dropped = _dropped(incumbent, attributes)
+    profile = settle(
+        None if dropped else incumbent,
+        candidate,
+        diff,
+        labels,
+        backtest=judged,
+        universe=universe,
+        tiers_config=question.tiers,
+        seed=question.seed,
+    )
+    notes = [f"Points refitted: no longer an attribute: {', '.join(dropped)}."] if dropped else []
+    notes += [f"Left out: {', '.join(left_out)}, where only won or only lost deals were recorded."] if left_out else []
+    profile = replace(profile, notes=(*profile.notes, *notes))
+    return QuarterResult(profile, candidate, incumbent, settled_diff(diff, incumbent, profile), judged)
+
+
+def comparable_outcomes(labels: pd.DataFrame, quarter: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The outcomes that can say who wins, and the quarters left out because they cannot.
+
+    CRMs often hold the won deals of their early years and not the lost ones; such a quarter has a win rate of 100 %,
+    which is a fact about record keeping. The newest quarter is never left out: its shortage is for the tests to say.
+    """
+    rates = labels.groupby("outcome_quarter")["is_won"].mean()
+    one_sided = tuple(sorted(str(label) for label, rate in rates.items() if rate in (0.0, 1.0) and label != quarter))
+    return labels[~labels["outcome_quarter"].isin(one_sided)].reset_index(drop=True), one_sided
+
+
+def extended(
+    dictionary: BinDictionary | None,
+    labels: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    quarter: str,
+) -> BinDictionary:
+    """The frozen bins with a place for what is new: attributes declared since, members of sets that became common.
+
+    Args:
+        dictionary: the bins in use; None makes all of them now.
+        labels: the label rows bins are cut on.
+        attributes: what is declared now; bins of anything else are left out.
+        quarter: when the new bins are made.
+    """
+    fresh = make_bins(labels, attributes, quarter)
+    if dictionary is None:
+        return fresh
+    columns = {attribute.name for attribute in attributes}
+    kept = {a.name: a for a in dictionary.attributes if a.column in columns}
+    merged = {a.name: a for a in fresh.attributes} | kept
+    names = sorted(merged)
+    bins = {name: (dictionary if name in kept else fresh).bins[name] for name in names}
+    return BinDictionary(dictionary.made_in, tuple(merged[name] for name in names), bins)
+
+
+def _derive(
+    question: Question,
+    labels: pd.DataFrame,
+    universe: pd.DataFrame,
+    dictionary: BinDictionary,
+    change_points: Mapping[str, str],
+    incumbent: Profile | None,
+) -> Profile:
+    return derive(
+        labels,
+        dictionary,
+        icp=question.icp,
+        quarter=question.quarter,
+        change_points=change_points,
+        universe=universe,
+        tiers_config=question.tiers,
+        minimum=question.minimum,
+        incumbent=incumbent,
+        seed=question.seed,
+    )
+
+
+def _backtest(question: Question, labels: pd.DataFrame, incumbent: Profile | None) -> Backtest | None:
+    """The ICP in force on outcomes it never saw, against a profile refitted just before the quarter began."""
+    if incumbent is None:
+        return None
+    return backtest(incumbent, labels, question.quarter, challenger=_challenger(question, labels, incumbent))
+
+
+def _challenger(question: Question, labels: pd.DataFrame, incumbent: Profile) -> Profile | None:
+    before = labels[labels["outcome_quarter"] < question.quarter]
+    newest = str(before["outcome_quarter"].max()) if len(before) else ""
+    if not newest or (incumbent.state, incumbent.quarter) == ("derived", newest):
+        return None  # the incumbent is that refit
+    try:
+        return derive(
+            before,
+            incumbent.bins,
+            icp=question.icp,
+            quarter=newest,
+            change_points=incumbent.change_points,
+            minimum=question.minimum,
+            seed=question.seed,
+        )
+    except NotEnoughEvidence:
+        return None
+
+
+def _dropped(incumbent: Profile | None, attributes: Sequence[Attribute]) -> list[str]:
+    if incumbent is None:
+        return []
+    columns = {attribute.column for attribute in attributes}
+    criteria = (*incumbent.fit.criteria, *incumbent.intent.criteria)
+    return [c.label for c in criteria if incumbent.bins.attribute(c.attribute).column not in columns]

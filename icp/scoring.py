@@ -1,0 +1,215 @@
+"""The ICP as one plain SQL statement: what every engine runs to score every account.
+
+The statement is the only place where attributes become points outside `icp.derive`; dbt runs it, people paste it
+into their warehouse, and a test holds it equal to `icp.bins.encode` row by row. It reads three steps down:
+`facts` (the columns it needs), `states` (which bin an account is in), `points` (what that bin is worth).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlglot
+
+from icp.errors import ConfigError
+from icp.profile import MISSING, NO, OTHER, YES, ZERO, Attribute, Axis, Bin, Criterion, Profile, Scorecard
+
+PLACEHOLDER = "__account_features__"
+DIALECTS = ("duckdb", "snowflake", "bigquery", "postgres", "redshift", "spark", "databricks")
+_AUTHORED_IN = "duckdb"
+_AXES: tuple[Axis, ...] = ("fit", "intent")
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_RESERVED = frozenset(  # words some engine refuses as a bare column name
+    "all and any as asc between both by case cast check collate column constraint create cross cube current default "
+    "delete desc distinct drop else end escape except exists false fetch following for foreign from full grant group "
+    "grouping groups having hash if in inner insert intersect interval into is join lateral left like limit lookup "
+    "merge natural new no not null nulls of offset on only or order outer over partition preceding primary proto "
+    "qualify range recursive references respect right rollup row rows select set some start struct table tag then to "
+    "trailing treat true unbounded union unique unnest update user using values when where window with within".split()
+)
+
+
+@dataclass(frozen=True)
+class CriterionColumns:
+    """Where one criterion is found in the scored table: the bin an account is in and the points it earned."""
+
+    attribute: str
+    label: str
+    axis: Axis
+    source_column: str
+    bin_column: str
+    points_column: str
+
+
+def compile_scoring_sql(profile: Profile, relation: str = PLACEHOLDER, dialect: str = "duckdb") -> str:
+    """The statement that scores every account of a feature table with this ICP.
+
+    One row per row of `relation`, which must have `account_id` and the profile's source columns: the bin and the
+    points of each criterion, `fit_score` and `intent_score` (sums of the points, 0-100) and `win_probability` (of
+    an opportunity worked at an account with that fit; of no meaning for accounts nobody would work). It ends
+    without a semicolon so that it can be embedded.
+
+    Args:
+        profile: The ICP to compile. Without criteria every account scores 0.
+        relation: The table, written as the target engine wants it.
+        dialect: One of DIALECTS.
+    """
+    if dialect not in DIALECTS:
+        raise ConfigError(f"No scoring SQL for the dialect '{dialect}'. Choose one of: {', '.join(DIALECTS)}.")
+    authored = _statement(profile)
+    compiled = sqlglot.transpile(authored, read=_AUTHORED_IN, write=dialect, pretty=True)[0]
+    return f"{_header(profile)}\n{compiled.replace(PLACEHOLDER, relation)}\n"
+
+
+def criteria_columns(profile: Profile) -> tuple[CriterionColumns, ...]:
+    """The columns of the scored table that carry each criterion, in the order of the scorecards.
+
+    Column names are plain (`bin_…`, `points_…` and the attribute's name reduced to letters, digits and
+    underscores) because warehouses and Parquet readers disagree about anything else.
+    """
+    taken: set[str] = set()
+    columns = []
+    for axis, criterion in _criteria(profile):
+        name = _unused(_plain(criterion.attribute), taken)
+        source = profile.bins.attribute(criterion.attribute).column
+        columns.append(
+            CriterionColumns(criterion.attribute, criterion.label, axis, source, f"bin_{name}", f"points_{name}")
+        )
+    return tuple(columns)
+
+
+def _criteria(profile: Profile) -> Iterator[tuple[Axis, Criterion]]:
+    for axis in _AXES:
+        yield from ((axis, criterion) for criterion in profile.scorecard(axis).criteria)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "attribute"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    candidates = (name if n == 1 else f"{name}_{n}" for n in range(1, len(taken) + 2))
+    free = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(free)
+    return free
+
+
+def _header(profile: Profile) -> str:
+    lines = (
+        f"ICP {profile.icp}, {profile.quarter} (points of {profile.derived_in}).",
+        "Scores every account: one row per account_id with the bin and the points of each criterion,",
+        "fit_score and intent_score (sums of points, 0-100) and win_probability.",
+        f"To use: put your table of account features in place of {PLACEHOLDER}",
+        "(it needs account_id and the columns read in `facts`).",
+        "Compiled from the published profile. Do not edit: change the profile and compile again.",
+    )
+    return "\n".join(f"-- {' '.join(line.split())}" for line in lines)
+
+
+def _statement(profile: Profile) -> str:
+    columns = criteria_columns(profile)
+    criteria = [criterion for _, criterion in _criteria(profile)]
+    attributes = {name: profile.bins.attribute(name) for name in (c.attribute for c in criteria)}
+    states = [f"{_state(attributes[c.attribute], profile.bins.bins[c.attribute])} AS {c.bin_column}" for c in columns]
+    points = [
+        f"{_points(criterion, c.bin_column)} AS {c.points_column}"
+        for criterion, c in zip(criteria, columns, strict=True)
+    ]
+    bins = [c.bin_column for c in columns]
+    return (
+        f"WITH facts AS (SELECT {_list('account_id', _facts(attributes.values()))} FROM {PLACEHOLDER}), "
+        f"states AS (SELECT {_list('account_id', states)} FROM facts), "
+        f"points AS (SELECT {_list('account_id', bins, points)} FROM states), "
+        f"scores AS (SELECT {_list('account_id', bins, (c.points_column for c in columns), _sums(columns))}"
+        f" FROM points) "
+        f"SELECT scores.*, {_probability(profile.fit)} AS win_probability FROM scores"
+    )
+
+
+def _list(first: str, *rest: Iterable[str]) -> str:
+    return ", ".join([first, *(item for part in rest for item in part)])
+
+
+def _facts(attributes: Iterable[Attribute]) -> Iterator[str]:
+    """The source columns, once each, with NaN as what it is: a number nobody knows."""
+    kinds = {attribute.column: attribute.kind for attribute in attributes}
+    for column, kind in kinds.items():
+        name = _identifier(column)
+        number = f"CAST({name} AS DOUBLE)"
+        # NaN fails this comparison on engines that sort it above infinity and on those that compare it with nothing
+        known = f"CASE WHEN {number} <= CAST('Infinity' AS DOUBLE) THEN {number} END AS {name}"
+        yield known if kind == "numeric" else name
+
+
+def _state(attribute: Attribute, bins: tuple[Bin, ...]) -> str:
+    column = _identifier(attribute.column)
+    if attribute.member:
+        cases = _member_cases(column, attribute.member)
+    elif attribute.kind == "numeric":
+        cases = _numeric_cases(column, bins)
+    elif attribute.kind == "flag":
+        cases = [f"WHEN {column} THEN '{YES}'", f"WHEN NOT {column} THEN '{NO}'"]
+    else:
+        cases = _level_cases(column, bins)
+    return f"CASE WHEN {column} IS NULL THEN '{MISSING}' {' '.join(cases)} END"
+
+
+def _member_cases(column: str, member: str) -> list[str]:
+    delimited = f"CONCAT('|', {column}, '|')"
+    return [f"WHEN STRPOS({delimited}, {_literal(f'|{member}|')}) > 0 THEN '{YES}'", f"ELSE '{NO}'"]
+
+
+def _numeric_cases(column: str, bins: tuple[Bin, ...]) -> list[str]:
+    zero = [f"WHEN {column} = 0 THEN '{ZERO}'" for state in bins if state.key == ZERO]
+    ranges = [
+        f"WHEN {_range(column, state)} THEN {_literal(state.key)}" for state in bins if state.key not in (ZERO, MISSING)
+    ]
+    return [*zero, *ranges, f"ELSE '{MISSING}'"]
+
+
+def _range(column: str, state: Bin) -> str:
+    low = [] if state.lower is None else [f"{column} >= {_number(state.lower)}"]
+    high = [] if state.upper is None else [f"{column} < {_number(state.upper)}"]
+    return " AND ".join(low + high) or f"{column} IS NOT NULL"
+
+
+def _level_cases(column: str, bins: tuple[Bin, ...]) -> list[str]:
+    named = [state for state in bins if state.levels and state.key != OTHER]
+    cases = [f"WHEN {column} IN ({_literals(state.levels)}) THEN {_literal(state.key)}" for state in named]
+    unseen = OTHER if any(state.key == OTHER for state in bins) else MISSING
+    return [*cases, f"ELSE '{unseen}'"]
+
+
+def _points(criterion: Criterion, bin_column: str) -> str:
+    cases = " ".join(f"WHEN {_literal(effect.key)} THEN {effect.points}" for effect in criterion.bins)
+    return f"CASE {bin_column} {cases} ELSE 0 END"
+
+
+def _sums(columns: tuple[CriterionColumns, ...]) -> Iterator[str]:
+    for axis in _AXES:
+        total = " + ".join(c.points_column for c in columns if c.axis == axis) or "0"
+        yield f"{total} AS {axis}_score"
+
+
+def _probability(scorecard: Scorecard) -> str:
+    line = f"{_number(scorecard.intercept)} + {_number(scorecard.slope)} * fit_score"
+    return f"1.0 / (1.0 + EXP(-({line})))"
+
+
+def _identifier(name: str) -> str:
+    is_plain = _PLAIN_NAME.fullmatch(name) and name not in _RESERVED
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _literals(texts: Iterable[str]) -> str:
+    return ", ".join(_literal(text) for text in texts)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
