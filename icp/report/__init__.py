@@ -1,0 +1,22 @@
+"""The report of a revision: one HTML page, one Markdown summary, one sentence."""
+
+from icp.report.data import Exclusion, ReportData, ReportMeta, SourceAge
+from icp.report.migration import TierMoves, tier_moves
+from icp.report.page import render_report
+from icp.report.pull_request import comparison_markdown, diff_markdown
+from icp.report.verdict import Verdict, verdict_of, verdict_sentence
+
+__all__ = [
+    "Exclusion",
+    "ReportData",
+    "ReportMeta",
+    "SourceAge",
+    "TierMoves",
+    "Verdict",
+    "comparison_markdown",
+    "diff_markdown",
+    "render_report",
+    "tier_moves",
+    "verdict_of",
+    "verdict_sentence",
+]

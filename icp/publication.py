@@ -1,0 +1,233 @@
+"""The files of one revision, written into a working folder; nothing here decides, renames or reads a clock.
+
+Two steps, because the warehouse scores the accounts in between: `write_candidate` puts down what scores (profile,
+points, SQL), dbt adds `accounts.parquet`, `contributions.parquet` and `migration.parquet`, and `write_findings` puts
+down what people read. Both write the same bytes for the same results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from icp.errors import IcpError
+from icp.profile import Attribute, Estimate, Profile
+from icp.report import ReportData, diff_markdown, render_report, tier_moves, verdict_sentence
+from icp.serialize import profile_to_yaml, to_json
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+LIST_COLUMNS = (
+    "account_id", "account_name", "company_domain", "is_customer", "tier", "previous_tier", "priority", "fit_score",
+    "previous_fit_score", "intent_score", "win_probability", "migration_cause", "reasons",
+)  # fmt: skip
+POINTS_TYPES = {"points": pa.int64(), "levels": pa.list_(pa.string())} | dict.fromkeys(
+    ("lower", "upper", "odds", "odds_low", "odds_high", "average_points"), pa.float64()
+)
+
+
+def write_candidate(folder: Path, *, profile: Profile, points: pd.DataFrame, scoring_sql: str) -> None:
+    """Put down what scores: `profile.yml`, `points.parquet`, `scoring.sql`. The warehouse reads the last two."""
+    _write_text(folder / "profile.yml", profile_to_yaml(profile))
+    _write_text(folder / "scoring.sql", scoring_sql.rstrip("\n") + "\n")
+    write_parquet(folder / "points.parquet", points, POINTS_TYPES)
+
+
+def write_findings(folder: Path, data: ReportData) -> None:
+    """Put down what people read: evidence, comparison, backtest, the account lists and the report.
+
+    Raises:
+        IcpError: the warehouse has not written `accounts.parquet` into the folder.
+    """
+    accounts = read_accounts(folder)
+    _write_text(folder / "evidence.json", to_json(evidence(data)))
+    _write_text(folder / "diff.json", to_json(comparison(data)))
+    _write_text(folder / "diff.md", diff_markdown(data))
+    _write_text(folder / "backtest.json", to_json({"icp": data.profile.icp, "backtest": data.backtest}))
+    write_csv(folder / "accounts.csv", accounts)
+    for name, chosen in LISTS.items():
+        columns = [column for column in LIST_COLUMNS if column in accounts]
+        write_csv(folder / "lists" / f"{name}.csv", chosen(accounts, tier_names(data.profile))[columns])
+    _write_text(folder / "report.html", render_report(data))
+
+
+def evidence(data: ReportData) -> Mapping[str, Any]:
+    """What the ICP rests on: counts, window, the test of every candidate, coverage, what was left out, and the run."""
+    profile, meta = data.profile, data.meta
+    coverage = data.coverage.astype(object).where(data.coverage.notna(), None)
+    return {
+        "icp": profile.icp, "quarter": profile.quarter, "state": profile.state, "window": profile.window,
+        "opportunities": profile.opportunities, "wins": profile.wins, "base_rate": profile.base_rate,
+        "tests": profile.tests, "tiers": profile.tiers, "notes": profile.notes, "change_points": profile.change_points,
+        "coverage": coverage.to_dict("records"), "exclusions": meta.exclusions, "sources": meta.sources,
+        "as_of": meta.as_of, "inputs_hash": meta.inputs_hash, "config_hash": meta.config_hash,
+        "code_hash": meta.code_hash,
+    }  # fmt: skip
+
+
+def comparison(data: ReportData) -> Mapping[str, Any]:
+    """What changed against the ICP in force: the verdict in words, the tier moves, and every tested line (or none)."""
+    return {
+        "icp": data.profile.icp, "after": data.profile.quarter,
+        "before": data.incumbent.quarter if data.incumbent else None,
+        "verdict": verdict_sentence(data), "tier_moves": tier_moves(data.migration), "comparison": data.diff,
+    }  # fmt: skip
+
+
+def read_accounts(folder: Path) -> pd.DataFrame:
+    """The scored accounts of a revision, whole numbers kept whole where some are missing."""
+    return _read_parquet(folder / "accounts.parquet")
+
+
+def read_migration(folder: Path) -> pd.DataFrame:
+    """How many accounts moved from which tier to which, and why."""
+    return _read_parquet(folder / "migration.parquet")
+
+
+def read_history(folders: Iterable[Path]) -> tuple[tuple[str, Estimate], ...]:
+    """How each past ICP ranked the outcomes that followed, from the `backtest.json` of past revisions, oldest first."""
+    found: list[tuple[str, Estimate]] = []
+    for folder in folders:
+        body = json.loads((folder / "backtest.json").read_text(encoding="utf-8"))["backtest"]
+        if body is not None and body["auc"] is not None:
+            found.append((body["quarter"], Estimate(**body["auc"])))
+    return tuple(sorted(found, key=lambda pair: pair[0]))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def coverage(labels: pd.DataFrame, universe: pd.DataFrame, attributes: Sequence[Attribute]) -> pd.DataFrame:
+    """How well each attribute is filled, and how much of it was known at the time rather than filled in later.
+
+    Args:
+        labels: The label rows of the feature frame (with `is_backfilled`).
+        universe: The score rows.
+        attributes: The declared attributes; members of a set share one line.
+    """
+    declared = {attribute.column: attribute for attribute in reversed(attributes)}
+    rows = [_coverage_row(labels, universe, declared[column]) for column in reversed(declared)]
+    return pd.DataFrame(rows, columns=["attribute", "label", "family", *_COVERAGE_SHARES])
+
+
+_COVERAGE_SHARES = ("filled_share", "universe_filled_share", "backfilled_share")
+
+
+def _coverage_row(labels: pd.DataFrame, universe: pd.DataFrame, attribute: Attribute) -> tuple[Any, ...]:
+    filled = labels[attribute.column].notna()
+    backfilled = labels.loc[filled, "is_backfilled"].astype(float).mean() if filled.any() else 0.0
+    shares = (float(filled.mean()), float(universe[attribute.column].notna().mean()), float(backfilled))
+    return (
+        attribute.column,
+        attribute.label,
+        attribute.family,
+        *(0.0 if share != share else share for share in shares),
+    )
+
+
+def tier_names(profile: Profile) -> tuple[str, ...]:
+    """The tiers from best to worst."""
+    return tuple(tier.name for tier in sorted(profile.tiers, key=lambda tier: -tier.min_score))
+
+
+def movers(accounts: pd.DataFrame, tiers: Sequence[str], most: int = 15) -> pd.DataFrame:
+    """The accounts the report names: those that rose or fell furthest between tiers, with a `direction`."""
+    risen, fallen = risers(accounts, tiers).head(most), fallers(accounts, tiers).head(most)
+    return pd.concat([risen.assign(direction="up"), fallen.assign(direction="down")], ignore_index=True)
+
+
+def risers(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
+    """Accounts in a better tier than in the ICP before, the furthest risen first."""
+    steps = _steps(accounts, tiers)
+    return _ordered(accounts.assign(_steps=-steps)[steps < 0])
+
+
+def fallers(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
+    """Accounts in a worse tier than in the ICP before, the furthest fallen first."""
+    steps = _steps(accounts, tiers)
+    return _ordered(accounts.assign(_steps=steps)[steps > 0])
+
+
+def net_new(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
+    """Accounts of the two best tiers that are not customers yet, the best fit first."""
+    is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)
+    return _ordered(accounts[is_prospect & accounts["tier"].isin(list(tiers)[:2])])
+
+
+def not_icp(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
+    """Accounts of the last tier: where an hour of work is worth least."""
+    return _ordered(accounts[accounts["tier"].isin(list(tiers)[-1:])])
+
+
+LISTS: Mapping[str, Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]] = {
+    "risers": risers, "fallers": fallers, "net_new": net_new, "not_icp": not_icp,
+}  # fmt: skip
+
+
+def _steps(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.Series[float]:
+    """Tiers down (positive) or up (negative) since the ICP before; missing for accounts that had no tier."""
+    rank = {name: place for place, name in enumerate(tiers)}
+    now, before = (accounts[column].astype(object).map(rank).astype(float) for column in ("tier", "previous_tier"))
+    return now - before
+
+
+def _ordered(accounts: pd.DataFrame) -> pd.DataFrame:
+    keys = [key for key in ("_steps", "fit_score", "intent_score") if key in accounts]
+    ordered = accounts.sort_values([*keys, "account_id"], ascending=[*[False] * len(keys), True], kind="stable")
+    return ordered.drop(columns="_steps", errors="ignore").reset_index(drop=True)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """A table that a spreadsheet shows and never executes: text that looks like a formula starts with an apostrophe."""
+    safe = table.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_bool_dtype(safe[column]):
+            safe[column] = safe[column].astype(object).map(spreadsheet_safe, na_action="ignore")
+    _write_text(path, safe.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
+
+
+def spreadsheet_safe(cell: object) -> object:
+    """The cell as a spreadsheet should see it; numbers stay numbers.
+
+    >>> spreadsheet_safe("=HYPERLINK(1)"), spreadsheet_safe("Acme"), spreadsheet_safe(-5)
+    ("'=HYPERLINK(1)", 'Acme', -5)
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\x00", "")
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def write_parquet(path: Path, table: pd.DataFrame, types: Mapping[str, pa.DataType] | None = None) -> None:
+    """A table as Parquet: no index, no library metadata, columns without a value typed (text unless `types` says)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    for place, field in enumerate(arrow.schema):
+        wanted = (types or {}).get(field.name) or _default_type(field)
+        if wanted != field.type:
+            arrow = arrow.set_column(place, pa.field(field.name, wanted), arrow.column(place).cast(wanted))
+    pq.write_table(arrow, path, compression="zstd")
+
+
+def _default_type(field: pa.Field) -> pa.DataType:
+    is_text = pa.types.is_null(field.type) or pa.types.is_large_string(field.type)
+    return pa.string() if is_text else field.type
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise IcpError(f"{path.name} is not in {path.parent}: build the serving models into this folder first")
+    return pd.read_parquet(path, dtype_backend="numpy_nullable")
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8"))

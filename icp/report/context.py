@@ -1,0 +1,101 @@
+"""What the templates are given, gathered once for the page and the Markdown summary."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from icp.diff_words import membership_sentence
+from icp.report import figures, sections, wording
+from icp.report.backtest_view import RIVALS, auc_history, history_figure
+from icp.report.change_view import change_lines, changes_sentence
+from icp.report.data import ReportData
+from icp.report.glossary import GLOSSARY
+from icp.report.migration import TierMoves, migration_matrix, tier_moves
+from icp.report.verdict import verdict_of
+from icp.verdicts import ProfileDiff
+
+REASONS_LIMIT = 160
+FIRST_ROWS, MOST_LINES, MOST_ROWS = 12, 40, 200
+CONTENTS = (
+    ("evidence", "Evidence"),
+    ("icp", "The profile"),
+    ("criteria", "What wins"),
+    ("changes", "What changed"),
+    ("tiers", "Tiers"),
+    ("backtest", "Last ICP, tested"),
+    ("migration", "Tier moves"),
+    ("movers", "Accounts"),
+    ("unconfirmed", "Not confirmed"),
+    ("coverage", "Data"),
+    ("method", "Method"),
+)
+
+
+def page_context(data: ReportData) -> dict[str, Any]:
+    """Every name the templates may use."""
+    profile, moves = data.profile, tier_moves(data.migration)
+    company, icp = wording.shorten(data.meta.company), wording.shorten(profile.icp)
+    title = f"{company}: ICP {icp} {profile.quarter} {data.meta.revision}"
+    limits = {"name_limit": wording.NAME_LIMIT, "title_limit": wording.TITLE_LIMIT, "reasons_limit": REASONS_LIMIT}
+    head = {"verdict": verdict_of(data), "pills": sections.pills(data), "facts": sections.facts(data, moves)}
+    results = {"profile": profile, "incumbent": data.incumbent, "meta": data.meta}
+    fixed = {"page_title": title, "contents": CONTENTS, "glossary": GLOSSARY, "few": sections.FEW_OPPORTUNITIES}
+    found = change_context(data.diff) | _findings(data)
+    return results | limits | fixed | head | found | _accounts(data, moves) | _openness(data)
+
+
+def change_context(diff: ProfileDiff) -> dict[str, Any]:
+    """What the templates of a comparison may use."""
+    return {
+        "changes": change_lines(diff),
+        "changes_sentence": changes_sentence(diff),
+        "entering": diff.entering,
+        "memberships": [membership_sentence(change) for change in diff.memberships],
+        "most_lines": MOST_LINES,
+    }
+
+
+def _findings(data: ReportData) -> dict[str, Any]:
+    """Criteria, tiers and backtest."""
+    profile = data.profile
+    return {
+        "evidence_sentence": sections.evidence_sentence(data),
+        "headline": sections.headline_criteria(profile),
+        "further": sections.further_criteria(profile),
+        "points_before": sections.points_before(data.incumbent),
+        "forest": partial(figures.forest, data),
+        "tiers": sections.tiers(profile),
+        "tiers_sentence": sections.tiers_sentence(profile) if profile.tiers else "",
+        "tier_chart": partial(figures.tier_chart, data),
+        "total_accounts": max(sum(tier.accounts for tier in profile.tiers), 1),
+        "backtest": data.backtest,
+        "rivals": RIVALS,
+        "promised": {tier.name: tier.rate.value for tier in data.incumbent.tiers} if data.incumbent else {},
+        "history": auc_history(data),
+        "history_figure": partial(history_figure, data),
+    }
+
+
+def _accounts(data: ReportData, moves: TierMoves) -> dict[str, Any]:
+    """Tier migration and the accounts by name."""
+    names = [tier.name for tier in sections.tiers(data.profile)]
+    return {
+        "migration_sentence": sections.migration_sentence(data, moves),
+        "matrix": migration_matrix(data.migration, names) if moves.compared else (),
+        "mover_lists": sections.mover_lists(data.movers),
+    }
+
+
+def _openness(data: ReportData) -> dict[str, Any]:
+    """What was not found, how complete the data is, what was left out."""
+    rows = sections.unconfirmed(data.profile)
+    return {
+        "unconfirmed": rows,
+        "unconfirmed_sentence": sections.unconfirmed_sentence(rows),
+        "first_rows": FIRST_ROWS,
+        "most_rows": MOST_ROWS,
+        "coverage": data.coverage.to_dict("records"),
+        "notes": (*data.profile.notes, *data.meta.notes),
+        "label_words": data.meta.label,
+    }

@@ -1,0 +1,85 @@
+"""What a report is made from: results of the core, three tables and the facts of the run. No clock, no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from icp.approval import Approval
+from icp.backtest import Backtest
+from icp.profile import Estimate, Profile
+from icp.verdicts import ProfileDiff
+
+
+@dataclass(frozen=True)
+class SourceAge:
+    """How old the newest data of one source was at `as_of`."""
+
+    source: str
+    newest: str
+    age_days: int
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Rows that were left out, how many, and why."""
+
+    what: str
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReportMeta:
+    """The facts of the run that belong to no single result.
+
+    `history` is how well the ICP in force ranked each past quarter's outcomes (AUC); `icp.publication.read_history`.
+    """
+
+    company: str
+    as_of: str
+    revision: str
+    approval: Approval
+    inputs_hash: str
+    config_hash: str
+    code_hash: str
+    label: str = "won against lost"
+    sources: tuple[SourceAge, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    history: tuple[tuple[str, Estimate], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def no_rows(*columns: str) -> pd.DataFrame:
+    """An empty table with these columns."""
+    return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
+
+
+MIGRATION_COLUMNS = ("previous_tier", "tier", "migration_cause", "accounts")
+COVERAGE_COLUMNS = ("attribute", "label", "family", "filled_share", "universe_filled_share", "backfilled_share")
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """One quarter's answer, ready to be laid out.
+
+    Attributes:
+        profile: The ICP published by this revision.
+        diff: What changed and what can be said about it; on the first run it says that there is nothing to compare.
+        incumbent: The ICP in force before, None on the first run.
+        backtest: How the incumbent did on this quarter's outcomes, None without an incumbent.
+        migration: `previous_tier, tier, migration_cause, accounts` (migration.parquet).
+        movers: Rows of `accounts.parquet` that changed tier, see `icp.publication.movers`.
+        coverage: One row per attribute, see `icp.publication.coverage`.
+    """
+
+    profile: Profile
+    diff: ProfileDiff
+    meta: ReportMeta
+    incumbent: Profile | None = None
+    backtest: Backtest | None = None
+    migration: pd.DataFrame = field(default_factory=lambda: no_rows(*MIGRATION_COLUMNS))
+    movers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coverage: pd.DataFrame = field(default_factory=lambda: no_rows(*COVERAGE_COLUMNS))

@@ -1,0 +1,46 @@
+"""The words of the report, each in one sentence a revenue lead can use."""
+
+from __future__ import annotations
+
+GLOSSARY = (
+    (
+        "ICP",
+        "Ideal customer profile: the attributes that make an account more likely to be won, with points for each.",
+    ),
+    (
+        "Fit and intent",
+        "Fit is who an account is and decides the tier. Intent is what it does now and is kept beside it.",
+    ),
+    (
+        "Odds multiplier",
+        "How many times the odds of winning are those of the average worked account, everything else "
+        "equal; ×1 is no difference.",
+    ),
+    (
+        "Lift",
+        "The win rate of a group divided by the base rate. It shrinks when the base rate rises, the odds "
+        "multiplier does not.",
+    ),
+    ("95% interval", "The range the true number is very likely in. A wide one means few outcomes, not a large effect."),
+    ("Base rate", "The share of worked, closed opportunities that were won, whoever they were with."),
+    (
+        "q",
+        "The p-value corrected for the number of attributes tested: of the attributes confirmed at q ≤ "
+        "0.10, about one in ten is expected to be chance.",
+    ),
+    ("Confirmed", "The effect survives the test and is large enough to act on."),
+    ("Provisional", "Not confirmed, but likely enough to sharpen the score; never named as a finding."),
+    (
+        "Changed",
+        "The newest quarter’s outcomes contradict the earlier effect, beyond chance and beyond a change in who came.",
+    ),
+    ("Stable", "The effect is shown to be within a factor of 1.5 of what it was."),
+    ("Cannot tell", "Neither a change nor stability can be shown with this many outcomes."),
+    ("AUC", "The chance that a won opportunity scored higher than a lost one: 0.5 is a coin, 1 is perfect."),
+    (
+        "Calibration",
+        "Whether predicted win rates come true: a slope of 1 means they do, below 1 means they were too extreme.",
+    ),
+    ("Tier", "A band of fit scores cut by how many accounts the team can work."),
+    ("Point-in-time", "Known when the opportunity opened, not learned or corrected later."),
+)

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_sample import HOSTILE_NAMES, NAMES, accounts, migration, report_data
+
+from icp.errors import IcpError
+from icp.profile import Attribute
+from icp.publication import (
+    FORMULA_STARTS,
+    coverage,
+    fallers,
+    movers,
+    net_new,
+    not_icp,
+    read_accounts,
+    read_history,
+    read_migration,
+    risers,
+    spreadsheet_safe,
+    write_candidate,
+    write_csv,
+    write_findings,
+    write_parquet,
+)
+from icp.report import verdict_sentence
+from icp.serialize import from_json, profile_from_yaml
+from icp.verdicts import ProfileDiff
+
+TIERS = ("A", "B", "C", "D")
+POINTS = pd.DataFrame(
+    {
+        "axis": ["fit", "fit"],
+        "attribute": ["employees", "industry"],
+        "bin_key": ["11_51", "software"],
+        "lower": [11.0, None],
+        "upper": [51.0, None],
+        "levels": [[], ["software", "saas"]],
+        "points": [8, 14],
+        "odds": [0.8, 1.3],
+        "average_points": [9.5, 7.25],
+    }
+)
+
+
+def write_revision(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
+    """A revision as a refresh leaves it, the warehouse's part included."""
+    data = report_data(names)
+    write_candidate(folder, profile=data.profile, points=POINTS, scoring_sql="select 1 as account_id")
+    write_parquet(folder / "accounts.parquet", accounts(names))
+    write_parquet(folder / "migration.parquet", migration())
+    write_findings(folder, data)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_revision(tmp_path_factory.mktemp("revision"), HOSTILE_NAMES)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_revision_has_every_file(folder: Path) -> None:
+    assert set(contents(folder)) == {
+        "profile.yml", "evidence.json", "points.parquet", "diff.json", "diff.md", "backtest.json", "accounts.csv",
+        "scoring.sql", "lists/risers.csv", "lists/fallers.csv", "lists/net_new.csv", "lists/not_icp.csv", "report.html",
+        "accounts.parquet", "migration.parquet",
+    }  # fmt: skip
+
+
+def test_writing_twice_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    assert contents(write_revision(tmp_path, HOSTILE_NAMES)) == contents(folder)
+
+
+def test_what_is_written_can_be_read_back(folder: Path) -> None:
+    data = report_data(HOSTILE_NAMES)
+    assert profile_from_yaml((folder / "profile.yml").read_text(encoding="utf-8")) == data.profile
+    comparison = json.loads((folder / "diff.json").read_text(encoding="utf-8"))
+    body = json.dumps(comparison["comparison"] | {"schema_version": 1})
+    assert from_json(ProfileDiff, body).changed == data.diff.changed
+    assert comparison["verdict"] == verdict_sentence(data)
+    assert comparison["tier_moves"]["moved"] == 1_924
+    assert (comparison["before"], comparison["after"]) == ("2026Q2", "2026Q3")
+
+
+def test_the_evidence_holds_every_test_and_hash(folder: Path) -> None:
+    evidence = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
+    assert len(evidence["tests"]) == len(report_data().profile.tests)
+    assert evidence["coverage"][0]["attribute"] == "employees"
+    assert evidence["inputs_hash"] == "4be1" * 16
+
+
+def test_history_is_read_from_past_revisions(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "backtest.json").write_text('{"backtest": null, "schema_version": 1}', encoding="utf-8")
+    ((quarter, auc),) = read_history([folder, tmp_path])
+    assert quarter == "2026Q3" and auc.value == 0.655
+
+
+def test_accounts_are_the_same_in_csv_and_parquet(folder: Path) -> None:
+    rows, table = read_rows(folder / "accounts.csv"), read_accounts(folder)
+    assert [row["account_id"] for row in rows] == table["account_id"].tolist()
+    assert [row["previous_fit_score"] for row in rows] == ["47", "72", "50", "60", "63", ""]
+    assert [float(row["win_probability"]) for row in rows] == pytest.approx(table["win_probability"].tolist())
+    assert read_migration(folder)["accounts"].sum() == 30_112
+
+
+def test_hostile_names_are_inert_in_every_sheet(folder: Path) -> None:
+    for path in [folder / "accounts.csv", *(folder / "lists").glob("*.csv")]:
+        cells = [cell for row in read_rows(path) for cell in row.values()]
+        assert not [cell for cell in cells if cell.startswith(FORMULA_STARTS)]
+    names = [row["account_name"] for row in read_rows(folder / "accounts.csv")]
+    assert names[1] == "'" + HOSTILE_NAMES[1] and names[3] == HOSTILE_NAMES[3]
+
+
+def test_numbers_stay_numbers_in_a_sheet(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"change": [-5, 3], "share": [-0.1, 1 / 3], "note": ["-5", None]}))
+    assert (tmp_path / "t.csv").read_text() == "change,share,note\n-5,-0.1,'-5\n3,0.3333333333,\n"
+
+
+@given(st.text(max_size=12))
+def test_no_text_cell_starts_a_formula(text: str) -> None:
+    safe = spreadsheet_safe(text)
+    assert isinstance(safe, str) and not safe.startswith(FORMULA_STARTS)
+    assert safe.removeprefix("'") == text.replace("\x00", "").removeprefix("'") or safe == text
+
+
+def test_points_keep_their_types_even_when_there_are_none(folder: Path, tmp_path: Path) -> None:
+    write_candidate(tmp_path, profile=report_data().profile, points=POINTS.iloc[:0], scoring_sql="select 1")
+    full = {field.name: str(field.type) for field in pq.read_schema(folder / "points.parquet")}
+    none = {field.name: str(field.type) for field in pq.read_schema(tmp_path / "points.parquet")}
+    assert none == full
+    assert full["points"] == "int64" and full["lower"] == "double" and full["axis"] == "string"
+
+
+def test_lists_choose_and_order_accounts() -> None:
+    table = accounts()
+    assert risers(table, TIERS)["account_id"].tolist() == ["acc-0000", "acc-0004", "acc-0002"]
+    assert fallers(table, TIERS)["account_id"].tolist() == ["acc-0001", "acc-0003"]
+    assert net_new(table, TIERS)["account_id"].tolist() == ["acc-0000", "acc-0004"]
+    assert not_icp(table, TIERS)["account_id"].tolist() == ["acc-0005", "acc-0003"]
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    table = accounts()
+    pd.testing.assert_frame_equal(risers(table.iloc[::-1], TIERS), risers(table, TIERS))
+
+
+def test_movers_are_the_heads_of_both_lists() -> None:
+    chosen = movers(accounts(), TIERS, most=1)
+    assert list(zip(chosen["account_id"], chosen["direction"], strict=True)) == [
+        ("acc-0000", "up"),
+        ("acc-0001", "down"),
+    ]
+
+
+def test_without_tiers_nobody_is_listed() -> None:
+    table = accounts().assign(tier=None, previous_tier=None)
+    assert all(chosen(table, ()).empty for chosen in (risers, fallers, net_new, not_icp))
+
+
+def test_coverage_counts_sets_once_and_backfilled_values_only_where_filled() -> None:
+    labels = pd.DataFrame(
+        {
+            "employees": [10.0, None, 30.0, 40.0],
+            "technologies": ["|aws|", None, "||", None],
+            "is_backfilled": [True, True, False, False],
+        }
+    )
+    universe = pd.DataFrame({"employees": [1.0, 2.0], "technologies": [None, None]})
+    attributes = (
+        Attribute("employees", "numeric", "firmographic", "Employees"),
+        Attribute("technologies", "set", "technographic", "Technologies"),
+        Attribute("technologies=aws", "flag", "technographic", "AWS", source_column="technologies", member="aws"),
+    )
+    rows = coverage(labels, universe, attributes).to_dict("records")
+    assert [(row["attribute"], row["label"]) for row in rows] == [
+        ("employees", "Employees"),
+        ("technologies", "Technologies"),
+    ]
+    assert [row["filled_share"] for row in rows] == [0.75, 0.5]
+    assert [row["universe_filled_share"] for row in rows] == [1.0, 0.0]
+    assert [round(row["backfilled_share"], 4) for row in rows] == [0.3333, 0.5]
+
+
+def test_findings_before_the_warehouse_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(IcpError, match=r"accounts.parquet is not in .*: build the serving models"):
+        write_findings(tmp_path, report_data())
+
+
+def test_a_profile_without_a_backtest_is_published(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "accounts.parquet", accounts())
+    write_findings(tmp_path, replace(report_data(), backtest=None))
+    assert json.loads((tmp_path / "backtest.json").read_text())["backtest"] is None
+    assert read_history([tmp_path]) == ()
