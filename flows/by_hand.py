@@ -1,0 +1,32 @@
+"""Flows started from a terminal: under Prefect in this process, or plainly where Prefect is not wanted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.ingest import IngestResult
+    from flows.refresh import RefreshResult
+    from icp.config import Settings
+
+
+def refresh_by_hand(settings: Settings, *, icp: str, quarter: str | None, now: datetime, plain: bool) -> RefreshResult:
+    """Refresh one quarter and say what came of it; the bytes published are the same either way."""
+    from flows.refresh import icp_refresh, refresh
+
+    if plain:
+        return refresh(settings, icp=icp, quarter=quarter, now=now)
+    label = quarter or settings.calendar.last_closed(now).label
+    result: RefreshResult = icp_refresh(project=str(settings.path), icp=icp, quarter=label)
+    return result
+
+
+def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, plain: bool) -> IngestResult:
+    """Land what is new of one source or of all."""
+    from flows.ingest import icp_ingest, ingest
+
+    if plain:
+        return ingest(settings, source=source, extracted_at=now)
+    result: IngestResult = icp_ingest(project=str(settings.path), source=source)
+    return result

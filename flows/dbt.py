@@ -1,0 +1,68 @@
+"""Builds a part of the dbt project inside this process and turns dbt's verdict into ours.
+
+dbt is called directly rather than through an orchestrator's wrapper, because wrappers have reported success for
+runs with failed or skipped nodes; here every node's status is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from icp.errors import GateFailed, IcpError
+
+# Parsing takes longer than building; one process builds several quarters from the same parsed project.
+_parsed: dict[Path, Any] = {}
+
+
+def build(
+    project: Path, *, select: Sequence[str], variables: Mapping[str, Any], warehouse: Path, scratch: Path
+) -> dict[str, Any]:
+    """Build and test the selected models; answers each model's columns with their meta.
+
+    Raises:
+        GateFailed: a data test of the project failed; the message names the tests and the number of bad rows.
+        IcpError: a model did not compile or run.
+    """
+    from dbt.cli.main import dbtRunner
+
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    os.environ["ICP_WAREHOUSE"] = str(warehouse)
+    common = [
+        *("--project-dir", str(project), "--profiles-dir", str(project)),
+        *("--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")),
+        *("--log-level-file", "none", "--no-write-json"),
+        *("--vars", json.dumps(dict(variables), sort_keys=True)),
+    ]
+    if project not in _parsed:
+        _parsed[project] = _checked(dbtRunner().invoke(["--quiet", "parse", *common])).result
+    manifest = _parsed[project]
+    result = dbtRunner(manifest=manifest).invoke(
+        ["--quiet", "build", "--select", *select, "--exclude-resource-type", "unit_test", *common]
+    )
+    _checked(result)
+    return _columns_by_model(manifest)
+
+
+def _columns_by_model(manifest: Any) -> dict[str, Any]:
+    """The part of the manifest the domain reads: per model its columns with their meta."""
+    return {
+        node.name: {name: {"description": c.description, "meta": dict(c.meta)} for name, c in node.columns.items()}
+        for node in manifest.nodes.values()
+        if node.resource_type == "model"
+    }
+
+
+def _checked(result: Any) -> Any:
+    if result.success:
+        return result
+    if result.exception is not None:
+        raise IcpError(f"dbt could not run: {result.exception}")
+    failed = [r for r in result.result.results if r.status in ("error", "fail", "runtime error")]
+    lines = "\n".join(f"  {r.node.name}: {r.message or r.status}" for r in failed)
+    if all(str(r.node.resource_type) == "test" for r in failed):
+        raise GateFailed(f"{len(failed)} data test(s) of the dbt project failed; nothing was published.\n{lines}")
+    raise IcpError(f"{len(failed)} dbt model(s) failed; nothing was published.\n{lines}")

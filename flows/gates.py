@@ -1,0 +1,136 @@
+"""The three boundaries where Great Expectations may stop a run: landing, features, outbound lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from icp.errors import GateFailed, NotEnoughEvidence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from expectations.gate import GateResult
+    from icp.lake import Lake, StagedLoad
+    from icp.profile import Attribute, Profile
+
+
+# Loads a source must have brought before its volume is judged, and how far below the smallest of them is suspicious.
+HISTORY, SHRINKAGE = 4, 3
+
+
+@dataclass(frozen=True)
+class LandingGate:
+    """What the gate found in every table of one load; one refused table refuses the load."""
+
+    load_id: str
+    results: tuple[GateResult, ...]
+
+    @property
+    def success(self) -> bool:
+        return all(result.success for result in self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report kept beside the load."""
+        return {"schema_version": 1, "load_id": self.load_id, "results": [r.to_dict() for r in self.results]}
+
+    def summary(self) -> str:
+        """The refused tables in words, and what a person can do about the load."""
+        refused = [result.summary() for result in self.results if not result.success]
+        after = (
+            f"  The load is kept in quarantine. Mend the file or its mapping and run `icp ingest` again, or accept it as "
+            f'it is:\n  icp quarantine release {self.load_id} --reason "…"'
+        )
+        return "\n".join([*refused, after])
+
+
+def check_landing(lake: Lake, staged: StagedLoad) -> LandingGate:
+    """Run each table's landing suite on what was staged."""
+    from expectations.gate import read_landed, run_suite, suite_path
+
+    manifest = staged.manifest
+    results = []
+    for name in staged.tables:
+        parameters = {
+            "effective_at": manifest.effective_at,
+            "extracted_at": manifest.extracted_at,
+            "rows_min": _credible_rows(lake, staged.source, name),
+        }
+        frame = read_landed([staged.table_path(name)])
+        label = f"{staged.source} {name} of {manifest.effective_at:%Y-%m-%d}"
+        index = ("_source_file", "_row")
+        results.append(
+            run_suite(suite_path(f"landing/{name}"), frame, label=label, index_columns=index, parameters=parameters)
+        )
+    return LandingGate(staged.load_id, tuple(results))
+
+
+def _credible_rows(lake: Lake, source: str, table: str) -> int | None:
+    """The fewest rows a complete extract may hold: a third of the smallest of the last loads, none without history."""
+    loads = [load for load in lake.accepted_loads() if load.source == source and table in load.tables]
+    recent = [load.tables[table].rows for load in loads[-HISTORY:]]
+    return min(recent) // SHRINKAGE if len(recent) == HISTORY else None
+
+
+def check_features(
+    labels: pd.DataFrame, universe: pd.DataFrame, attributes: Sequence[Attribute], *, as_of: datetime, quarter: str
+) -> GateResult:
+    """Refuse a feature frame the statistics must not be given.
+
+    Raises:
+        NotEnoughEvidence: the quarter brought no outcome at all; there is nothing to learn or to test.
+        GateFailed: a rule of the features suite does not hold.
+    """
+    import pandas as pd
+
+    from expectations.gate import run_suite, suite_path
+
+    if not (labels["outcome_quarter"] == quarter).any():
+        raise NotEnoughEvidence(
+            f"No outcome is known for {quarter}, so there is nothing to learn from it; nothing was published. "
+            "Land the deals or the revenue of that quarter, then refresh again."
+        )
+    columns = sorted({attribute.column for attribute in attributes})
+    parameters = {
+        "as_of": as_of,
+        "newest_quarter": quarter,
+        "universe_rows": len(universe),
+        "attributes": columns,
+    }
+    frame = pd.concat([labels, universe], ignore_index=True)
+    index = ("observation_id",)
+    result = run_suite(
+        suite_path("features"), frame, label=f"features of {quarter}", index_columns=index, parameters=parameters
+    )
+    return _passed(result)
+
+
+def check_outbound(
+    accounts: pd.DataFrame, profile: Profile, capacities: Mapping[str, float], universe: int
+) -> GateResult:
+    """Refuse an account list that is not fit to leave.
+
+    Raises:
+        GateFailed: a rule of the outbound suite does not hold.
+    """
+    from expectations.capacity import tier_limits
+    from expectations.gate import run_suite, suite_path
+
+    parameters = {
+        "universe_rows": universe,
+        "tier_limits": tier_limits(capacities) if profile.tiers else None,
+    }
+    label = f"accounts of {profile.quarter}"
+    index = ("account_id",)
+    result = run_suite(
+        suite_path("outbound/accounts"), accounts, label=label, index_columns=index, parameters=parameters
+    )
+    return _passed(result)
+
+
+def _passed(result: GateResult) -> GateResult:
+    if not result.success:
+        raise GateFailed(f"Nothing was published.\n{result.summary()}")
+    return result

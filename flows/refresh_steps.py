@@ -1,0 +1,236 @@
+"""The steps of a refresh, each a plain function that takes what the last one made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import flows.dbt
+from flows.provenance import code_hash, run_key
+from icp.errors import ConfigError, IcpError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from icp.approval import Approval
+    from icp.calendar import Quarter
+    from icp.config import IcpSettings, Settings
+    from icp.profile import Attribute, Profile
+    from icp.published import PublishedStore
+    from icp.quarterly import QuarterResult
+
+FEATURES = ("+fct_account_features", "+fct_account_declared_attributes")
+SERVING = ("path:models/serving",)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything decided before work starts; `published` is the existing revision when there is nothing to do."""
+
+    settings: Settings
+    icp: str
+    quarter: Quarter
+    as_of: datetime
+    store: PublishedStore
+    incumbent: Path | None
+    hashes: Mapping[str, str]
+    published: Path | None
+
+    @property
+    def config(self) -> IcpSettings:
+        return self.settings.icp(self.icp)
+
+    @property
+    def cache(self) -> Path:
+        return self.settings.lake / "cache"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.cache / "warehouse.duckdb"
+
+
+@dataclass(frozen=True)
+class Features:
+    """Label rows (outcome known) and score rows (the universe as of the run), with the declared attributes."""
+
+    labels: pd.DataFrame = field(repr=False)
+    universe: pd.DataFrame = field(repr=False)
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The statistics of one refresh and what the approval policy makes of them."""
+
+    result: QuarterResult
+    approval: Approval
+
+    @property
+    def profile(self) -> Profile:
+        return self.result.profile
+
+    @property
+    def incumbent(self) -> Profile | None:
+        return self.result.incumbent
+
+
+def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetime) -> Plan:
+    """Decide what will be run from what, and whether it has been published already."""
+    from icp.lake import Lake
+    from icp.published import PublishedStore
+
+    settings.icp(icp)
+    calendar = settings.calendar
+    chosen = calendar.quarter(quarter) if quarter else calendar.last_closed(now)
+    calendar.require_closed(chosen, now)
+    as_of = calendar.as_of(chosen)
+    store, lake = PublishedStore(settings.lake, icp), Lake(settings.lake)
+    if not lake.accepted_loads(as_of):
+        raise ConfigError(f"Nothing has landed that was true by {as_of:%Y-%m-%d}. Run `icp ingest` first.")
+    incumbent = store.incumbent(before_quarter=chosen.label)
+    hashes = {
+        "inputs": lake.inputs_hash(as_of),
+        "config": settings.config_hash,
+        "code": code_hash(settings.dbt_project),
+        "incumbent": store.fingerprint(incumbent) if incumbent else "",
+    }
+    latest = store.latest(chosen.label)
+    same = latest is not None and store.manifest(latest)["run_key"] == run_key(hashes.values())
+    return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, latest if same else None)
+
+
+@contextmanager
+def working_folder(plan: Plan) -> Iterator[Path]:
+    """The revision in the making: beside its final place, removed when anything goes wrong."""
+    working = plan.store.open_working(plan.quarter.label)
+    try:
+        yield working
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def build_features(plan: Plan, working: Path) -> Features:
+    """Build the features of every label and score row with dbt, read them back, and keep them with the revision."""
+    from flows.variables import feature_variables
+    from icp import attributes
+    from icp.feature_frame import read_features
+    from icp.publication import write_parquet
+
+    scratch = plan.cache / "features"
+    scratch.mkdir(parents=True, exist_ok=True)
+    paths = {"features_path": str(scratch / "features.parquet"), "declared_path": str(scratch / "declared.parquet")}
+    columns = flows.dbt.build(
+        plan.settings.dbt_project,
+        select=FEATURES,
+        variables=feature_variables(plan) | paths,
+        warehouse=plan.warehouse,
+        scratch=plan.cache,
+    )
+    frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
+    write_parquet(working / "features.parquet", frame)
+    built_in = attributes.from_columns(columns["fct_account_features"], "fct_account_features")
+    candidates = attributes.candidates(built_in, plan.settings.declared_attributes, plan.config.exclude_attributes)
+    is_label = frame["role"] == "label"
+    return Features(frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True), candidates)
+
+
+def check_features(plan: Plan, features: Features) -> None:
+    """Stop here when the features cannot be trusted: nothing is derived from them."""
+    from flows.gates import check_features as check
+
+    check(features.labels, features.universe, features.attributes, as_of=plan.as_of, quarter=plan.quarter.label)
+
+
+def derive_profile(plan: Plan, features: Features) -> Derived:
+    """Derive the profile, test what changed, judge the incumbent on the quarter's outcomes, apply the policy."""
+    from flows.reading import read_profile
+    from icp.approval import decide
+    from icp.quarterly import Question, answer
+    from icp.serialize import rounded
+
+    question = Question(plan.icp, plan.quarter.label, plan.config.tiers, plan.config.minimum.model_dump())
+    incumbent = read_profile(plan.incumbent) if plan.incumbent else None
+    # Rounded once, before anything is written from it: the last bits of a float are the machine's, not the profile's.
+    result = rounded(answer(question, features.labels, features.universe, features.attributes, incumbent))
+    approval = decide(plan.config.approval.mode, result.profile, incumbent, result.backtest)
+    return Derived(result, approval)
+
+
+def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
+    """Score every account with dbt from the published points; the same SQL is published as scoring.sql."""
+    from flows.variables import feature_variables, serving_variables
+    from icp.derive import points_table
+    from icp.publication import write_candidate
+    from icp.scoring import compile_scoring_sql
+
+    write_candidate(
+        working,
+        profile=derived.profile,
+        points=points_table(derived.profile),
+        scoring_sql=compile_scoring_sql(derived.profile, relation="account_features"),
+    )
+    flows.dbt.build(
+        plan.settings.dbt_project,
+        select=SERVING,
+        variables=feature_variables(plan) | serving_variables(plan, working, derived),
+        warehouse=plan.warehouse,
+        scratch=plan.cache,
+    )
+
+
+def check_outbound(plan: Plan, working: Path, features: Features, derived: Derived) -> None:
+    """Stop here when the lists are not fit to leave: nothing is published."""
+    from flows.gates import check_outbound as check
+    from icp.publication import read_accounts
+
+    check(read_accounts(working), derived.profile, plan.config.tiers, len(features.universe))
+
+
+def publish_revision(plan: Plan, working: Path, features: Features, derived: Derived) -> Path:
+    """Write what people read beside what scores, seal the folder and rename it into place."""
+    from flows.report_data import report_data
+    from icp.publication import write_findings
+
+    write_findings(working, report_data(plan, working, features, derived))
+    manifest = {
+        "run_key": run_key(plan.hashes.values()),
+        "as_of": plan.as_of.isoformat(),
+        "made_from": dict(plan.hashes),
+        "approval": asdict(derived.approval),
+    }
+    published = plan.store.commit(working, plan.quarter.label, manifest)
+    if published.unexpected:
+        raise IcpError(
+            f"Equal inputs gave other bytes in {', '.join(published.unexpected)}: please report this as a bug."
+        )
+    return published.path
+
+
+def decide(plan: Plan, revision: Path, approval: Approval, now: datetime) -> str:
+    """Record what the approval policy says of the new revision; the incumbent serves on when it is held."""
+    number = plan.store.manifest(revision)["revision"]
+    plan.store.record_decision(
+        plan.quarter.label, number, approval.decision, by="policy", reason=approval.reason, at=now
+    )
+    return approval.decision
+
+
+def decide_if_killed_before(plan: Plan, now: datetime) -> None:
+    """Finish a run that was killed between publishing its revision and recording the policy's decision."""
+    from icp.approval import Approval
+
+    manifest = plan.store.manifest(plan.published) if plan.published else None
+    if manifest and plan.published and plan.store.decision_on(manifest["quarter"], manifest["revision"]) is None:
+        decide(plan, plan.published, Approval(**manifest["approval"]), now)
+
+
+def published_verdict(revision: Path) -> str:
+    """The verdict sentence of a published revision: the same words as in its report."""
+    body = json.loads((revision / "diff.json").read_text(encoding="utf-8"))
+    return str(body["verdict"])

@@ -1,0 +1,77 @@
+"""Gathers what the report is made from: the results of the run, its tables, and the facts of its sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.refresh_steps import Derived, Features, Plan
+    from icp.report import ReportData
+    from icp.report.data import ReportMeta, SourceAge
+
+
+def report_data(plan: Plan, working: Path, features: Features, derived: Derived) -> ReportData:
+    """Everything the report shows, with nothing in it that depends on when the run happened."""
+    from icp import publication
+    from icp.report import ReportData
+
+    profile = derived.profile
+    accounts = publication.read_accounts(working)
+    return ReportData(
+        profile=profile,
+        meta=_meta(plan, derived),
+        incumbent=derived.incumbent,
+        diff=derived.result.diff,
+        backtest=derived.result.backtest,
+        migration=publication.read_migration(working),
+        movers=publication.movers(accounts, publication.tier_names(profile)),
+        coverage=publication.coverage(features.labels, features.universe, features.attributes),
+    )
+
+
+def _meta(plan: Plan, derived: Derived) -> ReportMeta:
+    from icp.publication import read_history
+    from icp.report.data import ReportMeta
+
+    number = (plan.store.revisions(plan.quarter.label) or [0])[-1] + 1
+    return ReportMeta(
+        company=plan.settings.company,
+        as_of=f"{plan.as_of.astimezone(plan.settings.calendar.zone):%Y-%m-%d}",
+        revision=f"r{number}",
+        approval=derived.approval,
+        inputs_hash=plan.hashes["inputs"],
+        config_hash=plan.hashes["config"],
+        code_hash=plan.hashes["code"],
+        label=_label(plan),
+        sources=_sources(plan),
+        history=read_history(_past(plan)),
+    )
+
+
+def _label(plan: Plan) -> str:
+    label = plan.config.label
+    if label.kind == "won":
+        return "won against lost"
+    quarters = "quarter" if label.horizon_quarters == 1 else f"{label.horizon_quarters} quarters"
+    return f"best {label.top_share:.0%} by {label.measure.replace('_', ' ')} of the next {quarters} against the rest"
+
+
+def _sources(plan: Plan) -> tuple[SourceAge, ...]:
+    from icp.lake import Lake
+    from icp.report.data import SourceAge
+
+    ages: dict[str, SourceAge] = {}
+    for load in Lake(plan.settings.lake).accepted_loads(plan.as_of):
+        rows = sum(table.rows for table in load.tables.values())
+        rows += (ages[load.source].rows or 0) if load.source in ages else 0
+        age = (plan.as_of - load.effective_at).days
+        ages[load.source] = SourceAge(load.source, f"{load.effective_at:%Y-%m-%d}", age, rows)
+    return tuple(ages[name] for name in sorted(ages))
+
+
+def _past(plan: Plan) -> list[Path]:
+    """The revisions in force at the end of each earlier quarter, oldest first."""
+    past = [plan.store.incumbent(before_quarter=label) for label in [*plan.store.quarters(), plan.quarter.label]]
+    found = {path.parent.name: path for path in past if path and path.parent.name < plan.quarter.label}
+    return [found[label] for label in sorted(found)]

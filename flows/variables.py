@@ -1,0 +1,73 @@
+"""What a refresh tells the dbt project: one dictionary, built from the plan and the profile, no clock, no defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flows.refresh_steps import Derived, Plan
+    from icp.profile import Profile
+
+
+def feature_variables(plan: Plan) -> dict[str, Any]:
+    """What the features are as of, which quarters have outcomes, and which landed files count."""
+    from icp.lake import Lake
+
+    calendar = plan.settings.calendar
+    first = calendar.previous(plan.quarter, plan.config.lookback_quarters)
+    return {
+        "as_of": _sql(plan.as_of),
+        "quarter_end": _sql(plan.quarter.end),
+        "quarters": [
+            {"label": q.label, "start": _sql(q.start), "end": _sql(q.end)} for q in calendar.range(first, plan.quarter)
+        ],
+        "timezone": calendar.timezone,
+        "landed": Lake(plan.settings.lake).landed_files(plan.as_of),
+        "declared_attributes": [{"name": a.name, "kind": a.kind} for a in plan.settings.declared_attributes],
+        "label": plan.config.label.model_dump(),
+        "reporting_currency": plan.settings.reporting_currency,
+    }
+
+
+def serving_variables(plan: Plan, working: Path, derived: Derived) -> dict[str, Any]:
+    """What scores the accounts now, what scored them before, and where the results go."""
+    from icp.scoring import PLACEHOLDER, compile_scoring_sql
+
+    before = derived.incumbent
+    return {
+        **_scoring(derived.profile, ""),
+        "scoring_sql": compile_scoring_sql(derived.profile, relation=PLACEHOLDER),
+        "scoring_columns": _columns(derived.profile),
+        "points_path": str(working / "points.parquet"),
+        "intent_levels": list(derived.profile.intent_levels),
+        **(_scoring(before, "previous_") if before else {}),
+        "previous_scoring_sql": compile_scoring_sql(before, relation=PLACEHOLDER) if before else "",
+        "previous_accounts_path": str(plan.incumbent / "accounts.parquet") if plan.incumbent else "",
+        **{f"{name}_path": str(working / f"{name}.parquet") for name in ("accounts", "contributions", "migration")},
+    }
+
+
+def _scoring(profile: Profile, prefix: str) -> Mapping[str, Any]:
+    return {f"{prefix}tiers": [{"name": tier.name, "min_score": tier.min_score} for tier in profile.tiers]}
+
+
+def _columns(profile: Profile) -> list[dict[str, str]]:
+    from icp.scoring import criteria_columns
+
+    return [
+        {
+            "attribute": column.attribute,
+            "axis": column.axis,
+            "bin": column.bin_column,
+            "points": column.points_column,
+            "source_column": column.source_column,
+        }
+        for column in criteria_columns(profile)
+    ]
+
+
+def _sql(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

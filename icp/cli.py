@@ -1,0 +1,278 @@
+"""The command line: verbs only. Data goes to stdout, progress and errors to stderr; heavy imports stay inside verbs."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from icp.errors import IcpError
+
+if TYPE_CHECKING:
+    from icp.config import Settings
+    from icp.published import DecisionKind, PublishedStore
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Keeps your Ideal Customer Profile true. Start with: icp demo",
+)
+quarantine_app = typer.Typer(no_args_is_help=True, help="Loads a gate refused: nothing of them is lost.")
+app.add_typer(quarantine_app, name="quarantine")
+
+Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
+IcpName = Annotated[str, typer.Option("--icp", help="Which ICP of the project.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+DEFAULT_PROJECT = Path("icp.yml")
+
+
+def main() -> None:
+    """Entry point: user errors are one message and an exit code of their own, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except IcpError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        _say("interrupted: nothing half-published; run the same command again")
+        sys.exit(130)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of the parser
+            _say(f"error: {error.format_message()}")
+            sys.exit(error.exit_code)
+        raise
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Option(help="Scratch folder of the demo project.")] = Path("demo"),
+    quarters: Annotated[int, typer.Option(min=1, max=8, help="How many of the last quarters to refresh.")] = 8,
+    plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+) -> None:
+    """Run the whole pipeline on a bundled company: eight quarters, a report for each, the verdicts in words."""
+    from flows.demo import run_demo
+
+    _prepare(directory)
+    with _progress():
+        outcome = run_demo(directory, quarters=quarters, plain=plain)
+    for line in outcome:
+        typer.echo(line)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str | None, typer.Argument(help="Only this source.")] = None,
+    project: Project = DEFAULT_PROJECT,
+    plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Land what is new, gate it, keep it or quarantine it."""
+    from flows.by_hand import ingest_by_hand
+    from flows.ingest import raise_if_refused
+
+    settings = _settings(project)
+    with _progress():
+        result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
+    raise_if_refused(result)
+    if as_json:
+        typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows}))
+    elif not result.accepted:
+        typer.echo("Nothing new to land.")
+    else:
+        typer.echo(f"{len(result.accepted)} load(s) accepted with {result.rows:,} rows.")
+
+
+@app.command()
+def refresh(
+    quarter: Annotated[
+        str | None, typer.Option(help="Fiscal quarter such as 2026Q3; the last settled one if absent.")
+    ] = None,
+    icp: IcpName = "main",
+    project: Project = DEFAULT_PROJECT,
+    plain: Annotated[bool, typer.Option("--plain", help="Without Prefect: same steps, same bytes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Re-derive the ICP of a quarter and publish what changed, how sure we are, and the rescored accounts."""
+    from flows.by_hand import refresh_by_hand
+
+    settings = _settings(project)
+    with _progress():
+        result = refresh_by_hand(settings, icp=icp, quarter=quarter, now=datetime.now(UTC), plain=plain)
+    if as_json:
+        revision = str(result.revision) if result.revision else None
+        typer.echo(
+            json.dumps(
+                {
+                    "status": result.status,
+                    "quarter": result.quarter,
+                    "verdict": result.verdict,
+                    "decision": result.decision,
+                    "revision": revision,
+                }
+            )
+        )
+        return
+    if result.status == "nothing_new":
+        typer.echo(
+            f"{result.quarter}: nothing new since {result.revision.name if result.revision else 'r1'}; nothing published."
+        )
+    typer.echo(f"{result.quarter}: {result.verdict}")
+    if result.revision:
+        typer.echo(f"Report: {result.revision / 'report.html'}")
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="Quarter or quarter/revision, for example 2026Q1 or 2026Q1/r2.")],
+    after: Annotated[str, typer.Argument(help="Quarter or quarter/revision.")],
+    icp: IcpName = "main",
+    project: Project = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two published revisions, tested on the outcomes of the later quarter."""
+    from flows.reading import compare_revisions
+
+    text = compare_revisions(_store(project, icp), before, after, as_json=as_json)
+    typer.echo(text)
+
+
+@app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="Account id, company domain or exact name.")],
+    quarter: Annotated[
+        str | None, typer.Option(help="Quarter or quarter/revision; the ICP in force if absent.")
+    ] = None,
+    icp: IcpName = "main",
+    project: Project = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+) -> None:
+    """Say why an account has its score: points per attribute, value, interval and where the value came from."""
+    from flows.reading import explain_account
+
+    typer.echo(explain_account(_store(project, icp), account, quarter, as_json=as_json))
+
+
+@app.command()
+def approve(
+    revision: Annotated[str, typer.Argument(help="Quarter or quarter/revision to put in force.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the approvals log.")],
+    by: Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")] = None,
+    icp: IcpName = "main",
+    project: Project = DEFAULT_PROJECT,
+) -> None:
+    """Make a published candidate the ICP in force."""
+    _decide(project, icp, revision, "approved", by, reason)
+
+
+@app.command()
+def reject(
+    revision: Annotated[str, typer.Argument(help="Quarter or quarter/revision to turn down.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the approvals log.")],
+    by: Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")] = None,
+    icp: IcpName = "main",
+    project: Project = DEFAULT_PROJECT,
+) -> None:
+    """Turn a published candidate down; the ICP in force stays."""
+    _decide(project, icp, revision, "rejected", by, reason)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of icp.yml, for completion in editors."""
+    from icp.config import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from icp import __version__
+
+    typer.echo(__version__)
+
+
+@quarantine_app.command("list")
+def quarantine_list(project: Project = DEFAULT_PROJECT, as_json: AsJson = False) -> None:
+    """Every refused load with the rules it broke."""
+    from flows.reading import quarantined
+
+    typer.echo(quarantined(_settings(project).lake, as_json=as_json))
+
+
+@quarantine_app.command("release")
+def quarantine_release(
+    load_id: str,
+    reason: Annotated[str, typer.Option(help="Why the load is good after all; kept in its manifest.")],
+    project: Project = DEFAULT_PROJECT,
+) -> None:
+    """Accept a refused load as it is."""
+    from icp.lake import Lake
+
+    Lake(_settings(project).lake).release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    typer.echo(f"{load_id} accepted.")
+
+
+@quarantine_app.command("drop")
+def quarantine_drop(
+    load_id: str,
+    project: Project = DEFAULT_PROJECT,
+    reason: Annotated[str, typer.Option(help="Why; kept in quarantine's log.")] = "",
+) -> None:
+    """Forget a refused load; its extract stays where it is and the next ingest tries it again."""
+    from icp.lake import Lake
+
+    Lake(_settings(project).lake).drop(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    typer.echo(f"{load_id} dropped; its extract is tried again by the next ingest.")
+
+
+def _decide(project: Path, icp: str, reference: str, decision: DecisionKind, by: str | None, reason: str) -> None:
+    from flows.reading import decide_by_hand
+
+    store = _store(project, icp)
+    who = by or getpass.getuser()
+    typer.echo(decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC)))
+
+
+def _settings(project: Path) -> Settings:
+    from icp.config import load
+
+    settings = load(project)
+    _prepare(settings.root)
+    return settings
+
+
+def _store(project: Path, icp: str) -> PublishedStore:
+    from icp.published import PublishedStore
+
+    return PublishedStore(_settings(project).lake, icp)
+
+
+def _prepare(root: Path) -> None:
+    from flows.environment import prepare
+
+    prepare(root.resolve())
+
+
+def _progress() -> Any:
+    from flows.progress import shown
+
+    return shown()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The command line as tests use it, and a finished run of the demo company to look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+QUARTERS = ("2024Q4", "2025Q1", "2025Q2", "2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3")
+
+
+def icp(*arguments: str, home: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user would, with a home of its own and every proxy closed to the outside."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DBT_", "ICP_"))},
+        "HOME": str(home),
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "icp.cli", *arguments],
+        env=environment,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """A finished `icp demo` and what it printed."""
+
+    project: Path
+    home: Path
+    output: str
+    errors: str
+
+    @property
+    def published(self) -> Path:
+        return self.project / "lake/published/main"
+
+    def revision(self, quarter: str) -> Path:
+        return self.published / quarter / "r1"
+
+    def copy(self, target: Path, *, keep_quarters_before: str | None = None) -> Path:
+        """The project with its landed loads and, if asked, the quarters published before one; no warehouse."""
+        shutil.copytree(self.project, target, ignore=shutil.ignore_patterns("cache", ".prefect", "published"))
+        if keep_quarters_before:
+            self._copy_published(target / "lake/published/main", keep_quarters_before)
+        return target
+
+    def _copy_published(self, target: Path, before: str) -> None:
+        for quarter in [q for q in QUARTERS if q < before]:
+            shutil.copytree(self.published / quarter, target / quarter)
+        lines = (self.published / "approvals.jsonl").read_text().splitlines()
+        (target / "approvals.jsonl").write_text("".join(f"{li}\n" for li in lines if _quarter(li) < before))
+
+
+def _quarter(line: str) -> str:
+    return str(json.loads(line)["quarter"])

@@ -1,0 +1,145 @@
+"""The deployments on a real Prefect server with a real worker: scheduled, run, and their verdict shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import ROOT, DemoRun
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its API and the environment its clients need."""
+
+    url: str
+    environment: dict[str, str]
+
+    def prefect(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [BIN / "prefect", "--no-prompt", *arguments],
+            env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:
+            return json.loads(answer.read())
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            found = condition()
+        except OSError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def project(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return demo_run.copy(tmp_path_factory.mktemp("deployed") / "demo")
+
+
+@pytest.fixture(scope="module")
+def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    port, home = free_port(), tmp_path_factory.mktemp("prefect")
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "DO_NOT_TRACK": "1",
+        "ICP_HOME": str(ROOT),
+        "ICP_PROJECT": str(project / "icp.yml"),
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    log = (home / "server.log").open("w")
+    process = subprocess.Popen(
+        [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        env=environment, cwd=home, stdout=log, stderr=log,
+    )  # fmt: skip
+    running = Server(f"http://127.0.0.1:{port}/api", environment)
+    try:
+        wait_until(lambda: running.get("/health") is True, 90, "the server's start")
+        running.prefect("work-pool", "create", "icp", "--type", "process")
+        running.prefect("deploy", "--prefect-file", str(ROOT / "deployments.yaml"), "--all")
+        yield running
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    log = (tmp_path_factory.mktemp("worker") / "worker.log").open("w")
+    process = subprocess.Popen(
+        [BIN / "prefect", "worker", "start", "--pool", "icp"], env=server.environment, cwd=ROOT, stdout=log, stderr=log
+    )
+    yield
+    process.terminate()
+    process.wait(30)
+    log.close()
+
+
+def test_every_deployment_is_scheduled(server: Server) -> None:
+    names = {d["name"] for d in server.post("/deployments/filter", {})}
+    assert names == {"daily", "quarterly"}
+    runs = wait_until(lambda: server.post("/flow_runs/filter", {"limit": 50}), 60, "a scheduled run")
+    assert {run["state_type"] for run in runs} == {"SCHEDULED"}
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server, project: Path) -> None:
+    deployment = server.get("/deployments/name/icp-refresh/quarterly")
+    run = server.post(
+        f"/deployments/{deployment['id']}/create_flow_run",
+        {"parameters": {"project": str(project / "icp.yml"), "quarter": "2024Q4"}},
+    )
+
+    def state() -> str:
+        return str(server.get(f"/flow_runs/{run['id']}")["state_type"])
+
+    wait_until(lambda: state() in {"COMPLETED", "FAILED", "CRASHED"}, 240, "the end of the run")
+    assert state() == "COMPLETED"
+    revision = project / "lake/published/main/2024Q4/r1"
+    assert (revision / "manifest.json").exists()
+    artifact = server.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})[0]
+    assert json.loads((revision / "diff.json").read_text())["verdict"] == artifact["description"]
+    assert "First profile" in artifact["data"]
+    tasks = server.post("/task_runs/filter", {"task_runs": {}, "flow_runs": {"id": {"any_": [run["id"]]}}})
+    assert {"build_features", "derive_profile", "publish_revision"} <= {t["name"].rsplit("-", 1)[0] for t in tasks}
