@@ -158,7 +158,7 @@ def derive_profile(plan: Plan, features: Features) -> Derived:
     incumbent = read_profile(plan.incumbent) if plan.incumbent else None
     # Rounded once, before anything is written from it: the last bits of a float are the machine's, not the profile's.
     result = rounded(answer(question, features.labels, features.universe, features.attributes, incumbent))
-    approval = decide(plan.config.approval.mode, result.profile, incumbent, result.backtest)
+    approval = decide(plan.config.approval.mode, result.profile, incumbent, result.diff, result.backtest)
     return Derived(result, approval)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from icp.backtest import Backtest
 from icp.profile import Profile
+from icp.verdicts import ProfileDiff
 
 Decision = Literal["approved", "held"]
 
@@ -19,12 +20,15 @@ class Approval:
     reason: str = ""
 
 
-def decide(mode: str, profile: Profile, incumbent: Profile | None, backtest: Backtest | None) -> Approval:
+def decide(
+    mode: str, profile: Profile, incumbent: Profile | None, diff: ProfileDiff, backtest: Backtest | None
+) -> Approval:
     """Approve on its own what is safe, hold what a person should see; the incumbent serves meanwhile.
 
     A profile that keeps the incumbent's points changes nothing and is approved in either mode. Otherwise mode
-    "ask" holds everything, and "auto" holds a profile without a criterion and one that is credibly worse than the
-    incumbent on the outcomes of the quarter.
+    "ask" holds everything, and "auto" holds a profile without a criterion and one whose refit, made before the quarter
+    began, ranked the quarter's outcomes credibly worse than the incumbent did. Where a change was confirmed in the very
+    quarter, a refit from before it has nothing to say about the candidate, and the test of the change decides.
     """
     if profile.state == "kept":
         return Approval("approved", "nothing changed: the points of the ICP in force are kept")
@@ -34,6 +38,8 @@ def decide(mode: str, profile: Profile, incumbent: Profile | None, backtest: Bac
         return Approval("held", "icp.yml asks for a person's approval")
     if incumbent is None:
         return Approval("approved", "first profile")
+    if diff.is_change:
+        return Approval("approved", f"the change was confirmed on the outcomes of {profile.quarter}")
     if backtest is not None and backtest.candidate_is_credibly_worse:
         return Approval("held", "the candidate is credibly worse than the ICP in force on this quarter's outcomes")
     return Approval("approved", "not credibly worse than the ICP in force on this quarter's outcomes")

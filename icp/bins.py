@@ -61,8 +61,9 @@ def encode(frame: pd.DataFrame, dictionary: BinDictionary) -> pd.DataFrame:
         values = _column(frame, attribute.column)
         bins = dictionary.bins[attribute.name]
         if attribute.member:
-            parsed = cache.setdefault(attribute.column, _SetColumn(values))
-            columns[attribute.name] = parsed.codes(attribute.member)
+            if attribute.column not in cache:
+                cache[attribute.column] = _SetColumn(values)
+            columns[attribute.name] = cache[attribute.column].codes(attribute.member)
         else:
             columns[attribute.name] = _encode_column(values, attribute, bins)
     return pd.DataFrame(columns, index=frame.index, dtype=np.int8)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,7 @@ TOLERANCE, MAX_STEPS = 1e-8, 60
 TAU_TOLERANCE, TAU_ROUNDS, LONGEST_JUMP = 1e-10, 40, 8.0
 MAX_STEP = 4.0
 CHUNK, SUBSAMPLE = 16_384, 60_000
+MOST_DENSE_CELLS = 10_000_000
 
 
 def identity_kernel(n_bins: int) -> Floats:
@@ -119,8 +121,16 @@ class Design:
             x[:, part] = with_zero_row(self.factors[j])[self.codes[start:stop, j]]
         return x
 
+    @cached_property
+    def dense(self) -> Floats | None:
+        """The whole design, kept between Newton steps, where it is small enough."""
+        return self.rows(0, len(self.codes)) if len(self.codes) * self.width <= MOST_DENSE_CELLS else None
+
     def chunks(self) -> Iterator[tuple[slice, Floats]]:
-        """The dense design, some thousand rows at a time."""
+        """The dense design, some thousand rows at a time; not to be written to."""
+        if self.dense is not None:
+            yield slice(0, len(self.codes)), self.dense
+            return
         for start in range(0, len(self.codes), CHUNK):
             stop = min(start + CHUNK, len(self.codes))
             yield slice(start, stop), self.rows(start, stop)
@@ -251,8 +261,8 @@ def _cross_products(problem: _Problem, eta: Floats) -> tuple[Floats, Floats, Flo
     gram, score = np.zeros((width, width)), np.zeros(width)
     for rows, x in problem.design.chunks():
         score += x.T @ residual[rows]
-        x *= np.sqrt(row_weights[rows])[:, None]
-        gram += x.T @ x
+        weighted = x * np.sqrt(row_weights[rows])[:, None]
+        gram += weighted.T @ weighted
     return gram, score, residual, row_weights
 
 

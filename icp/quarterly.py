@@ -9,7 +9,7 @@ import pandas as pd
 
 from icp.backtest import Backtest, backtest
 from icp.bins import make_bins
-from icp.derive import derive
+from icp.derive import derive, with_tiers
 from icp.diff import compare
 from icp.entering import extend_bins
 from icp.errors import NotEnoughEvidence
@@ -67,6 +67,7 @@ def answer(
     if diff.is_change or dict(diff.change_points) != known:
         dictionary = extend_bins(dictionary, diff.entering, question.quarter)
         candidate = _derive(question, labels, universe, dictionary, diff.change_points, incumbent)
+    candidate = with_tiers(candidate, labels, universe=universe, tiers_config=question.tiers, seed=question.seed)
     judged = _backtest(question, labels, incumbent)
     dropped = _dropped(incumbent, attributes)
     profile = settle(
@@ -140,6 +141,7 @@ def _derive(
         minimum=question.minimum,
         incumbent=incumbent,
         seed=question.seed,
+        has_tiers=False,
     )
 
 
@@ -164,6 +166,7 @@ def _challenger(question: Question, labels: pd.DataFrame, incumbent: Profile) ->
             change_points=incumbent.change_points,
             minimum=question.minimum,
             seed=question.seed,
+            has_tiers=False,
         )
     except NotEnoughEvidence:
         return None

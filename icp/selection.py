@@ -18,7 +18,7 @@ from icp.bins import kernel
 from icp.fit import AdditiveFit, fit_additive, ordered_kernel
 from icp.label_rows import LabelRows, Mask, cluster_weights, within_account_correlation
 from icp.profile import MISSING, Attribute, Axis, BinDictionary, Grade
-from icp.score_test import attribute_tests, variance_component_test
+from icp.score_test import attribute_tests
 from icp.stats import Floats, benjamini_hochberg
 
 AXES: tuple[Axis, ...] = ("fit", "intent")
@@ -129,11 +129,14 @@ def gather_evidence(rows: LabelRows, dictionary: BinDictionary, change_points: M
     return evidence
 
 
-def fit_axis(evidence: Evidence, names: Sequence[str], offset: Floats | None = None) -> AxisFit:
+def fit_axis(
+    evidence: Evidence, names: Sequence[str], offset: Floats | None = None, tau2: Floats | None = None
+) -> AxisFit:
     """Estimate the effects of these attributes together, each quarter at its own level.
 
     With an offset (the fit axis, when intent is estimated) the level is the offset's business. An attribute whose
-    effect changed has its older rows in a block of their own: the effect reported is the current one.
+    effect changed has its older rows in a block of their own: the effect reported is the current one. `tau2` holds the
+    variances of all blocks where they are.
     """
     rows = evidence.rows
     current = [evidence.current_codes(n) for n in names]
@@ -152,7 +155,7 @@ def fit_axis(evidence: Evidence, names: Sequence[str], offset: Floats | None = N
         columns.append(rows.periods)
         kernels.append(ordered_kernel(len(rows.window), has_missing=False))
     codes = np.column_stack(columns) if columns else np.empty((len(rows), 0), dtype=np.int64)
-    fit = fit_additive(codes, kernels, rows.won, offset=offset, weights=evidence.weights)
+    fit = fit_additive(codes, kernels, rows.won, offset=offset, weights=evidence.weights, tau2=tau2)
     newest = float(fit.effects[-1][-1]) if has_periods else 0.0
     return AxisFit(tuple(names), fit, float(fit.intercepts[0]) + newest)
 
@@ -239,12 +242,12 @@ def _p_values(evidence: Evidence, axis_fit: AxisFit, offset: Floats | None) -> F
     Where a bin never wins, its weights p (1 - p) at the full fit are almost nothing, and so would be the evidence.
     """
     p_values = attribute_tests(axis_fit.fit, range(len(axis_fit.names)))
-    for j, name in enumerate(axis_fit.names):
+    for j in range(len(axis_fit.names)):
         if np.abs(axis_fit.fit.effects[j]).max(initial=0.0) >= STRONG_EFFECT:
-            null = fit_axis(evidence, [other for other in axis_fit.names if other != name], offset)
-            codes, dictionary = evidence.current_codes(name), evidence.dictionary
-            shape = kernel(dictionary.attribute(name), dictionary.bins[name], codes)
-            p_values[j] = variance_component_test(null.fit, codes, shape)
+            without = axis_fit.fit.tau2.copy()
+            without[j] = 0.0
+            null = fit_axis(evidence, axis_fit.names, offset, tau2=without)
+            p_values[j] = attribute_tests(null.fit, [j])[0]
     return p_values
 
 
