@@ -16,6 +16,7 @@ from icp.errors import GateFailed, IcpError
 
 # Parsing takes longer than building; one process builds several quarters from the same parsed project.
 _parsed: dict[Path, Any] = {}
+_seeded: set[Path] = set()
 
 
 def build(
@@ -40,10 +41,11 @@ def build(
     if project not in _parsed:
         _parsed[project] = _checked(dbtRunner().invoke(["--quiet", "parse", *common])).result
     manifest = _parsed[project]
-    result = dbtRunner(manifest=manifest).invoke(
-        ["--quiet", "build", "--select", *select, "--exclude-resource-type", "unit_test", *common]
-    )
-    _checked(result)
+    # Unit tests belong to the test suite. Seeds are constants of the project: once in a process is enough.
+    left_out = ["unit_test", *(["seed"] if warehouse in _seeded else [])]
+    excluded = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
+    _checked(dbtRunner(manifest=manifest).invoke(["--quiet", "build", "--select", *select, *excluded, *common]))
+    _seeded.add(warehouse)
     return _columns_by_model(manifest)
 
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.by_hand import ingest_by_hand, refresh_by_hand
 from flows.progress import say
+from icp.demo import create
 
 FIRST_QUARTER, LAST_QUARTER = "2024Q4", "2026Q3"
 
 
 def run_demo(directory: Path, *, quarters: int, plain: bool) -> list[str]:
     """Create the company if it is not there, land its extracts, refresh its last quarters; answers lines to print."""
-    from icp.config import load
-    from icp.demo import create
+    from flows.local_server import local_server
 
-    say("inventing the demo company")
-    create(directory)
+    server = nullcontext(_nothing_to_wait_for) if plain else local_server()
+    with server as server_is_ready:
+        say("inventing the demo company")
+        create(directory)
+        server_is_ready()
+        return _refresh_all(directory, quarters=quarters, plain=plain)
+
+
+def _refresh_all(directory: Path, *, quarters: int, plain: bool) -> list[str]:
+    from flows.by_hand import ingest_by_hand, refresh_by_hand
+    from icp.config import load
+
     settings = load(directory / "icp.yml")
     now = datetime.now(UTC)
     ingest_by_hand(settings, source=None, now=now, plain=plain)
@@ -33,3 +43,7 @@ def run_demo(directory: Path, *, quarters: int, plain: bool) -> list[str]:
         lines.insert(0, "Nothing new: every quarter was already published, nothing was written.")
     lines.append(f"\nReport: {result.revision / 'report.html'}" if result.revision else "")
     return lines
+
+
+def _nothing_to_wait_for() -> None:
+    """Without Prefect no server is started."""

@@ -1,0 +1,73 @@
+"""A Prefect server of our own on this machine, for as long as a command runs.
+
+Flows started by hand bring up an embedded server when the first of them runs, and wait for it. Starting it first and
+doing other work meanwhile takes the wait away.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from icp.errors import IcpError
+
+PATIENCE = 120.0
+
+
+@contextmanager
+def local_server() -> Iterator[Callable[[], None]]:
+    """Start a server on a free loopback port; the value yielded waits until it answers and points flows at it.
+
+    A server named by `PREFECT_API_URL` is used instead, and nothing is started.
+
+    Raises:
+        IcpError: the server did not come up.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        yield lambda: None
+        return
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}/api"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+
+    def ready() -> None:
+        _wait(process, address)
+        os.environ["PREFECT_API_URL"] = address
+
+    try:
+        yield ready
+    finally:
+        os.environ.pop("PREFECT_API_URL", None)
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait(process: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise IcpError(
+        f"The local Prefect server did not answer within {PATIENCE:.0f} s. Run again, or without Prefect: --plain."
+    )
