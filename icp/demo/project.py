@@ -16,12 +16,12 @@ from icp.demo.deals import build_deals, deal_versions
 from icp.demo.deals_extract import deal_lines
 from icp.demo.sales import FULL_SIZE, History, sell
 from icp.demo.signals_extract import event_lines, parquet_bytes, technology_lines, web_table
-from icp.demo.timeline import extracts
+from icp.demo.timeline import extracts, history_and_extracts
 from icp.demo.truth import truth, truth_text
 from icp.demo.universe import Universe, build_universe
 from icp.errors import ConfigError
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same seed would give other files."""
 
 DEFAULT_SEED = 20261001
@@ -98,11 +98,13 @@ def _files(seed: int, universe: Universe, history: History) -> Iterator[tuple[st
         day, i = extract.dated, extract.index
         yield f"crm/companies_{day}.jsonl", _text(company_lines(seed, records, universe, related, i))
         yield f"crm/deals_{day}.jsonl", _text(deal_lines(versions, records, universe, i))
+        yield f"technographics/technologies_{day}.csv", _text(technology_lines(seed, universe, extract))
+    for extract in history_and_extracts():
+        day = extract.dated
         yield f"billing/invoices_{day}.csv", _text(invoice_lines(invoices, records, extract))
         if answered := answer_text(answers, universe, extract):
             yield f"surveys/nps_{day}.csv", answered.encode()
         yield f"analytics/visits_{day}.parquet", parquet_bytes(web_table(seed, universe, history.web, extract))
-        yield f"technographics/technologies_{day}.csv", _text(technology_lines(seed, universe, extract))
         yield f"events/participation_{day}.csv", _text(event_lines(seed, universe, extract))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icp.demo.planted import TECHNOLOGIES
-from icp.demo.timeline import DAY, WEB_FROM, Days, Extract, Ints, random_source
+from icp.demo.timeline import DAY, STARTS, WEB_FROM, Days, Extract, Ints, random_source
 from icp.demo.universe import Universe
 from icp.demo.vocabulary import EVENTS
 from icp.demo.web import WebLog
@@ -96,7 +96,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def event_lines(seed: int, universe: Universe, extract: Extract) -> list[str]:
     """Who attended or sponsored the conferences of the delivery's months, dates the American way."""
     rng = random_source(seed, f"events {extract.index}")
-    first = extract.since if extract.index else extract.until - 365 * DAY
+    first = extract.since if extract.index else STARTS[0] - 365 * DAY
     lines = ["Company Website,Event,Participation,Event Date"]
     for month in np.arange(first.astype("datetime64[M]"), extract.until.astype("datetime64[M]")):
         year, number = divmod(int(month.astype(np.int64)), 12)

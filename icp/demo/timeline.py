@@ -53,6 +53,17 @@ def extracts() -> tuple[Extract, ...]:
     return (baseline, *later)
 
 
+def history_and_extracts() -> tuple[Extract, ...]:
+    """What sources of dated facts deliver: their whole history when they were connected, then one delivery a quarter.
+
+    Facts carry their own dates, so nothing is lost by delivering a year of them at once; records that change (companies,
+    deals, detected technologies) must be delivered as they were.
+    """
+    connected = extracts()[len(QUARTERS) - len(REFRESHED)]
+    history = Extract(0, connected.dated, np.datetime64("1970-01-01", "D"), connected.until)
+    return (history, *extracts()[connected.index + 1 :])
+
+
 def quarter_index(days: Days) -> Ints:
     """Which quarter each day falls in: 0 is 2023Q4, -1 anything earlier."""
     return np.searchsorted(STARTS, days.astype("datetime64[D]"), side="right").astype(np.int64) - 1
