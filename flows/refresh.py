@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RefreshResult:
-    """What one refresh did: `status` is published, nothing_new or not_enough_evidence; `verdict` says it in words."""
+    """What one refresh did: `status` is published or nothing_new; `verdict` says it in words."""
 
     status: str
     quarter: str
@@ -57,7 +57,7 @@ def refresh(
         with steps.working_folder(plan) as working:
             say("building features")
             features = run(steps.build_features)(plan, working)
-            run(steps.check_features)(plan, features)
+            run(steps.check_features)(plan, working, features)
             say("deriving the profile")
             derived = run(steps.derive_profile)(plan, features)
             say("scoring accounts")

@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import flows.dbt
+import flows.dbt_project
 from flows.provenance import code_hash, run_key
 from icp.errors import ConfigError, IcpError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from expectations.gate import GateResult
     from icp.approval import Approval
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
@@ -125,7 +126,7 @@ def build_features(plan: Plan, working: Path) -> Features:
     scratch = plan.cache / "features"
     scratch.mkdir(parents=True, exist_ok=True)
     paths = {"features_path": str(scratch / "features.parquet"), "declared_path": str(scratch / "declared.parquet")}
-    columns = flows.dbt.build(
+    columns = flows.dbt_project.build(
         plan.settings.dbt_project,
         select=FEATURES,
         variables=feature_variables(plan) | paths,
@@ -140,11 +141,14 @@ def build_features(plan: Plan, working: Path) -> Features:
     return Features(frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True), candidates)
 
 
-def check_features(plan: Plan, features: Features) -> None:
-    """Stop here when the features cannot be trusted: nothing is derived from them."""
+def check_features(plan: Plan, working: Path, features: Features) -> None:
+    """Stop here when the features cannot be trusted: nothing is derived from them. The findings stay with the revision."""
     from flows.gates import check_features as check
 
-    check(features.labels, features.universe, features.attributes, as_of=plan.as_of, quarter=plan.quarter.label)
+    result = check(
+        features.labels, features.universe, features.attributes, as_of=plan.as_of, quarter=plan.quarter.label
+    )
+    _keep_findings(working, "features", result)
 
 
 def derive_profile(plan: Plan, features: Features) -> Derived:
@@ -175,7 +179,7 @@ def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
         points=points_table(derived.profile),
         scoring_sql=compile_scoring_sql(derived.profile, relation="account_features"),
     )
-    flows.dbt.build(
+    flows.dbt_project.build(
         plan.settings.dbt_project,
         select=SERVING,
         variables=feature_variables(plan) | serving_variables(plan, working, derived),
@@ -189,7 +193,15 @@ def check_outbound(plan: Plan, working: Path, features: Features, derived: Deriv
     from flows.gates import check_outbound as check
     from icp.publication import read_accounts
 
-    check(read_accounts(working), derived.profile, plan.config.tiers, len(features.universe))
+    result = check(read_accounts(working), derived.profile, plan.config.tiers, len(features.universe))
+    _keep_findings(working, "outbound", result)
+
+
+def _keep_findings(working: Path, boundary: str, result: GateResult) -> None:
+    text = json.dumps(result.to_dict(), indent=2, sort_keys=True, default=str, ensure_ascii=False)
+    folder = working / "gates"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{boundary}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def publish_revision(plan: Plan, working: Path, features: Features, derived: Derived) -> Path:

@@ -2,7 +2,7 @@
 
 Earlier periods and the newest one are pooled with an intercept per period, so a better or worse quarter overall is not
 a change of the ICP. Per attribute the test asks whether its bins are worth something else in the newest period, its
-main effect being free (METHOD section 7). The strongest change is added to the model before the rest are tested again,
+main effect being free (docs/method.md). The strongest change is added to the model before the rest are tested again,
 so one real change does not drag its correlates along; a flag that vanishes when the earlier rows are reweighted to the
 newest mix of accounts is a matter of who came, not of who wins.
 """

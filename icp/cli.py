@@ -182,7 +182,7 @@ def reject(
     icp: IcpName = "main",
     project: Project = DEFAULT_PROJECT,
 ) -> None:
-    """Turn a published candidate down; the ICP in force stays."""
+    """Turn a published revision down; if it was in force, the one approved before it serves again."""
     _decide(project, icp, revision, "rejected", by, reason)
 
 
@@ -238,10 +238,14 @@ def quarantine_drop(
 
 def _decide(project: Path, icp: str, reference: str, decision: DecisionKind, by: str | None, reason: str) -> None:
     from flows.reading import decide_by_hand
+    from icp.lake import Lake
+    from icp.published import PublishedStore
 
-    store = _store(project, icp)
-    who = by or getpass.getuser()
-    typer.echo(decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC)))
+    settings = _settings(project)
+    store, who = PublishedStore(settings.lake, icp), by or getpass.getuser()
+    with Lake(settings.lake).lock():
+        answer = decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC))
+    typer.echo(answer)
 
 
 def _settings(project: Path) -> Settings:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+import numpy as np
 import pandas as pd
 
 from icp.bins import encode
 from icp.criteria import Grading, gradings_since, make_scorecard
-from icp.label_rows import read_label_rows, require_enough
+from icp.label_rows import Mask, read_label_rows, require_enough
 from icp.paragraph import axis_note, write_paragraph
 from icp.points import card_of, make_points, refit_intercept
 from icp.points_table import POINT_COLUMNS, points_table
@@ -40,6 +41,7 @@ from icp.tiers import (
 __all__ = ["POINT_COLUMNS", "derive", "keep", "points_table"]
 
 DEFAULT_TIERS = {"A": 0.05, "B": 0.15, "C": 0.30}
+LEAST_PER_CLASS = 100  # wins and losses a regime must have brought to be measured alone
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def keep(
 
     Accounts then move only because they themselves changed. Brought up to date are: the level of win probabilities, the
     odds, lifts and counts beside each bin, each attribute's test, and the tiers' rates (the candidate's out-of-fold
-    ones). Tiers are cut anew only when the accounts outgrow their capacity by a quarter, which a note then says.
+    ones, of its tiers of the same names). Tiers are cut anew only when the accounts outgrow their capacity by a quarter,
+    which a note then says.
 
     Args:
         incumbent: the profile in force.
@@ -165,8 +168,14 @@ def keep(
         scorecards[axis] = _kept_scorecard(job, incumbent.scorecard(axis), candidate, axis_fit)
     tiers = _kept_tiers(job, incumbent, candidate, scorecards["fit"])
     kept = _profile(job, scorecards, tiers, candidate.tests)
+    notes = (
+        ["Tier rates are those of a refit's tiers of the same names, on deals the refit had not seen."] if tiers else []
+    )
+    if [t.min_score for t in tiers] != [t.min_score for t in incumbent.tiers]:
+        notes.append("Tiers were cut anew: the accounts had outgrown their capacity, so some moved without changing.")
     return replace(
         kept,
+        notes=(*kept.notes, *notes),
         state=incumbent.state if incumbent.state == "no_icp" else "kept",
         derived_in=incumbent.derived_in,
         intent_levels=incumbent.intent_levels,
@@ -231,7 +240,17 @@ def _tiers(job: _Job, fit: Scorecard, *, has_universe: bool) -> tuple[Tier, ...]
         return ()
     scores = card_of(fit, job.evidence.dictionary).score(job.universe)
     places = cross_fitted_places(job.evidence, job.universe if has_universe else None, job.shares, job.seed)
-    return measure_tiers(job.evidence, places, cut_tiers(scores, job.shares), scores, job.seed)
+    counts = _in_present_regime(job.evidence)
+    return measure_tiers(job.evidence.where(counts), places[counts], cut_tiers(scores, job.shares), scores, job.seed)
+
+
+def _in_present_regime(evidence: Evidence) -> Mask:
+    """The outcomes since the newest confirmed change, which alone say what the new points are worth; all, if too few."""
+    rows = evidence.rows
+    newest = max(evidence.change_points.values(), default="")
+    since = np.asarray(np.array(rows.window)[rows.periods] >= newest)
+    wins = float(rows.won[since].sum())
+    return since if min(wins, float(since.sum()) - wins) >= LEAST_PER_CLASS else np.ones(len(rows), dtype=bool)
 
 
 def _kept_scorecard(job: _Job, old: Scorecard, candidate: Profile, axis_fit: AxisFit) -> Scorecard:
@@ -306,6 +325,11 @@ def _notes(job: _Job, scorecards: Mapping[Axis, Scorecard], tiers: Sequence[Tier
             f"Outcomes of the same account resemble each other (correlation {job.evidence.correlation:.2f}): "
             f"{len(job.evidence.rows):,} outcomes count as {counted * len(job.evidence.rows):,.0f} independent ones."
         )
+    if tiers and job.evidence.change_points:
+        newest = max(job.evidence.change_points.values())
+        alone = bool(_in_present_regime(job.evidence).sum() < len(job.evidence.rows))
+        scope = f"are of outcomes since {newest} only" if alone else f"include outcomes from before {newest}"
+        notes.append(f"Tier rates {scope}: that is when the effect of a criterion was last seen to change.")
     unsupported = [t.name for t in tiers if not t.is_supported]
     if unsupported:
         notes.append(f"Not told apart from the average win rate out of sample: tier {', '.join(unsupported)}.")

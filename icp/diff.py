@@ -33,7 +33,7 @@ def compare(incumbent: Profile | None, candidate: Profile, frame: pd.DataFrame, 
     """Test whether what wins changed in this quarter against the window before it.
 
     The two profiles are not held against each other: with nothing changed, two fits differ in nearly every line
-    (METHOD section 7). The outcomes are tested, on the incumbent's bins.
+    (docs/method.md). The outcomes are tested, on the incumbent's bins.
 
     Args:
         incumbent: the profile in force; None for the first quarter.

@@ -89,7 +89,7 @@ def _no_change(diff: ProfileDiff, candidate: Profile) -> str:
     outcomes = _count(diff.opportunities, "outcome", "outcomes")
     if not diff.criteria:
         return f"No change: the {candidate.opportunities:,} outcomes of the window still support no ICP."
-    seen = f"{tested} attributes tested; a move of {_times(diff.detectable or 1.0)} would have been seen"
+    seen = f"{tested} attributes tested; a typical move of {_times(diff.detectable or 1.0)} is seen four times in five"
     sentence = (
         f"No change: none of the {_count(diff.criteria, 'criterion', 'criteria')} moved by more than chance "
         f"on the {outcomes} of {diff.quarter} ({seen})."

@@ -1,7 +1,7 @@
 """Which attributes are criteria of the ICP from quarter to quarter, without flickering.
 
 An attribute that enters must convince twice, one that leaves must fail to three times running, unless a change of its
-effect was confirmed (METHOD section 7, "sticky criteria"): re-deriving from scratch every quarter would move two or
+effect was confirmed (docs/method.md): re-deriving from scratch every quarter would move two or
 three criteria a quarter with nothing changed.
 """
 

@@ -23,7 +23,7 @@ def write_paragraph(
     period = window[0] if len(window) == 1 else f"{window[0]} to {window[-1]}"
     opening = (
         f"Of {opportunities:,} outcomes from {period}, {wins:,} were won "
-        f"({_percent(base_rate.value)}, 95 % interval {_percent(base_rate.low)} to {_percent(base_rate.high)})."
+        f"({_percent(base_rate.value)}, 95% interval {_percent(base_rate.low)} to {_percent(base_rate.high)})."
     )
     headline = [c for c in criteria if c.headline]
     if not headline:
@@ -57,7 +57,7 @@ def _named(criteria: Sequence[Criterion], stance: str) -> list[str]:
 
 def _phrase(criterion: Criterion, effect: BinEffect) -> str:
     odds = effect.odds
-    return f"{criterion.label} {effect.label} (odds x {odds.value:.2f}, {odds.low:.2f} to {odds.high:.2f})"
+    return f"{criterion.label} {effect.label} (odds ×{odds.value:.2f}, {odds.low:.2f} to {odds.high:.2f})"
 
 
 def _best_tier(tiers: Sequence[Tier]) -> str:
@@ -66,8 +66,8 @@ def _best_tier(tiers: Sequence[Tier]) -> str:
         return ""
     rate = f"{_percent(best.rate.value)} ({_percent(best.rate.low)} to {_percent(best.rate.high)})"
     if not best.is_supported:
-        return f"Accounts scored into tier {best.name} unseen won {rate}: too few to tell from the average."
-    return f"Accounts scored into tier {best.name} unseen won {rate}, {best.lift.value:.1f} times the average."
+        return f"On deals the points had not seen, tier {best.name} won {rate}: too few to tell from the average."
+    return f"On deals the points had not seen, tier {best.name} won {rate}, {best.lift.value:.1f} times the average."
 
 
 def _joined(phrases: Sequence[str]) -> str:
@@ -75,7 +75,7 @@ def _joined(phrases: Sequence[str]) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}%"
 
 
 def axis_note(axis: Axis, criteria: Sequence[Criterion]) -> str:

@@ -160,8 +160,9 @@ def net_new(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
 
 
 def not_icp(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts of the last tier: where an hour of work is worth least."""
-    return _ordered(accounts[accounts["tier"].isin(list(tiers)[-1:])])
+    """Accounts of the last tier that are not customers: where an hour of prospecting is worth least."""
+    is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)
+    return _ordered(accounts[is_prospect & accounts["tier"].isin(list(tiers)[-1:])])
 
 
 LISTS: Mapping[str, Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]] = {

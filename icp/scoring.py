@@ -60,7 +60,7 @@ def compile_scoring_sql(profile: Profile, relation: str = PLACEHOLDER, dialect: 
         raise ConfigError(f"No scoring SQL for the dialect '{dialect}'. Choose one of: {', '.join(DIALECTS)}.")
     authored = _statement(profile)
     compiled = sqlglot.transpile(authored, read=_AUTHORED_IN, write=dialect, pretty=True)[0]
-    return f"{_header(profile)}\n{compiled.replace(PLACEHOLDER, relation)}\n"
+    return f"{_header(profile, relation)}\n{compiled.replace(PLACEHOLDER, relation)}\n"
 
 
 def criteria_columns(profile: Profile) -> tuple[CriterionColumns, ...]:
@@ -96,12 +96,12 @@ def _unused(name: str, taken: set[str]) -> str:
     return free
 
 
-def _header(profile: Profile) -> str:
+def _header(profile: Profile, relation: str) -> str:
     lines = (
         f"ICP {profile.icp}, {profile.quarter} (points of {profile.derived_in}).",
         "Scores every account: one row per account_id with the bin and the points of each criterion,",
         "fit_score and intent_score (sums of points, 0-100) and win_probability.",
-        f"To use: put your table of account features in place of {PLACEHOLDER}",
+        f"To use: {relation} is your table of account features, one row per account",
         "(it needs account_id and the columns read in `facts`).",
         "Compiled from the published profile. Do not edit: change the profile and compile again.",
     )

@@ -1,7 +1,7 @@
 """Which profile a quarter publishes: the one in force with fresh evidence, or the candidate.
 
-Refitting every quarter moves a third of all accounts to another tier with nothing changed (METHOD section 7, "sticky
-points"), so a quiet quarter keeps the incumbent's points and accounts move only because they themselves changed.
+Refitting every quarter moves a third of all accounts to another tier with nothing changed (docs/method.md), so a quiet
+quarter keeps the incumbent's points and accounts move only because they themselves changed.
 """
 
 from __future__ import annotations

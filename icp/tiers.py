@@ -1,6 +1,6 @@
 """Tiers: accounts cut by capacity, each tier's win rate measured on accounts the profile has not seen.
 
-In sample the best tier always looks better than it is (METHOD section 6), so rates come from cross-fitting: the whole
+In sample the best tier always looks better than it is (docs/method.md), so rates come from cross-fitting: the whole
 derivation, selection included, is repeated without each fifth of the accounts, which are then scored by it.
 """
 

@@ -2,7 +2,7 @@
 
 A deal that closes in quarter q is won with the log-odds of that quarter: an intercept plus one number per attribute
 and bin. Everything not named here has no effect at all. Sizes are what a careful analyst would call real: the visible
-changes have at least 95 % power at about 850 outcomes a quarter, the small one next to none (METHOD, "Diff").
+changes have at least 95 % power at about 850 outcomes a quarter, the small one next to none (docs/method.md).
 """
 
 from __future__ import annotations

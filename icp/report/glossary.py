@@ -26,7 +26,7 @@ GLOSSARY = (
     (
         "q",
         "The p-value corrected for the number of attributes tested: of the attributes confirmed at q ≤ "
-        "0.10, about one in ten is expected to be chance.",
+        "0.05, about one in twenty is expected to be chance; what was confirmed before stays up to 0.10.",
     ),
     ("Confirmed", "The effect survives the test and is large enough to act on."),
     ("Provisional", "Not confirmed, but likely enough to sharpen the score; never named as a finding."),

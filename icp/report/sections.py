@@ -110,7 +110,7 @@ def evidence_sentence(data: ReportData) -> str:
         else ""
     )
     confirmed = sum(test.grade == "confirmed" for test in profile.tests)
-    tested = plural(len(profile.tests), "attribute was", "attributes were")
+    tested = plural(sum(test.p_value is not None for test in profile.tests), "attribute was", "attributes were")
     return (
         f"{plural(profile.wins, 'won opportunity', 'won opportunities')} against {count(lost)} lost ones over "
         f"{plural(len(profile.window), 'quarter')} ({window_words(profile)}): a base win rate of "

@@ -55,7 +55,15 @@ def _decision(data: ReportData) -> str:
     approval = data.meta.approval
     state = "Approved" if approval.decision == "approved" else "Held for approval"
     reason = clean(approval.reason).rstrip(".")
-    return f"{state}: {reason}." if reason else f"{state}."
+    return _refit(data) + (f"{state}: {reason}." if reason else f"{state}.")
+
+
+def _refit(data: ReportData) -> str:
+    """Why there are new points although nothing in the market was seen to change; empty otherwise."""
+    if data.incumbent is None or data.profile.state != "derived" or data.diff.is_change:
+        return ""
+    notes = [note for note in data.profile.notes if note.startswith("Points refitted:")]
+    return f"{clean(notes[0])} " if notes else ""
 
 
 def _action(data: ReportData, moves: TierMoves) -> str:

@@ -59,7 +59,9 @@ def test_no_exception_is_swallowed(path: Path) -> None:
 
 
 def test_nothing_committed_names_a_host_or_a_machine() -> None:
-    forbidden = re.compile(r"(--index-url|--extra-index|pypi\.org|files\.pythonhosted|registry\.npmjs|/root/|/home/\w+/)")
+    forbidden = re.compile(
+        r"(--index-url|--extra-index|pypi\.org|files\.pythonhosted|registry\.npmjs|/root/|/home/\w+/)"
+    )
     texts = {p: p.read_text(encoding="utf-8", errors="ignore") for p in TEXT if p != Path(__file__).resolve()}
     offenders = [relative(p) for p, text in texts.items() if forbidden.search(text)]
     assert offenders == []

@@ -135,7 +135,8 @@ def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server
         return str(server.get(f"/flow_runs/{run['id']}")["state_type"])
 
     wait_until(lambda: state() in {"COMPLETED", "FAILED", "CRASHED"}, 240, "the end of the run")
-    assert state() == "COMPLETED"
+    logs = server.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"})
+    assert state() == "COMPLETED", "\n".join(entry["message"] for entry in logs)
     revision = project / "lake/published/main/2024Q4/r1"
     assert (revision / "manifest.json").exists()
     artifact = server.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})[0]

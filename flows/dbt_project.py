@@ -1,7 +1,8 @@
 """Builds a part of the dbt project inside this process and turns dbt's verdict into ours.
 
 dbt is called directly rather than through an orchestrator's wrapper, because wrappers have reported success for
-runs with failed or skipped nodes; here every node's status is read.
+runs with failed or skipped nodes; here every node's status is read. (This module is not called `dbt`: a worker puts this
+folder first on the import path.)
 """
 
 from __future__ import annotations
