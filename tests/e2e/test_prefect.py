@@ -68,6 +68,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end; a worker may wait for the server for longer than anybody waits for it."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture(scope="module")
 def project(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return demo_run.copy(tmp_path_factory.mktemp("deployed") / "demo")
@@ -99,8 +109,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         running.prefect("deploy", "--prefect-file", str(ROOT / "deployments.yaml"), "--all")
         yield running
     finally:
-        process.terminate()
-        process.wait(30)
+        stop(process)
         log.close()
 
 
@@ -110,10 +119,11 @@ def worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     process = subprocess.Popen(
         [BIN / "prefect", "worker", "start", "--pool", "icp"], env=server.environment, cwd=ROOT, stdout=log, stderr=log
     )
-    yield
-    process.terminate()
-    process.wait(30)
-    log.close()
+    try:
+        yield
+    finally:
+        stop(process)
+        log.close()
 
 
 def test_every_deployment_is_scheduled(server: Server) -> None:
