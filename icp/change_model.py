@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from icp.fit import FIXED_VARIANCE, FREE_VARIANCE, AdditiveFit, Codes, fit_additive
+from icp.fit import FREE_VARIANCE, AdditiveFit, Codes, fit_additive, posterior
 from icp.stats import Floats, mixture_chi2_tail, normal_quantile
 
 FLAG_LEVEL = 0.05
@@ -155,15 +155,7 @@ class ChangeModel:
     def _posterior(self, tau2: Floats) -> tuple[Floats, Floats]:
         """Mean and covariance of all coefficients under these variances, by one Newton step from the fit."""
         fit = self.fit
-        variance = np.full(fit.design.width, FIXED_VARIANCE)
-        for part, value in zip(fit.design.slices, tau2, strict=True):
-            variance[part] = value
-        active = np.flatnonzero(variance)
-        precision = fit.gram[np.ix_(active, active)] + np.diag(1 / variance[active])
-        mean, covariance = np.zeros(len(variance)), np.zeros((len(variance),) * 2)
-        covariance[np.ix_(active, active)] = np.linalg.inv(precision)
-        mean[active] = covariance[np.ix_(active, active)] @ (fit.gram @ fit.coefficients + fit.score)[active]
-        return mean, covariance
+        return posterior(fit.design, fit.gram, fit.gram @ fit.coefficients + fit.score, tau2)
 
     def effects(self, name: str) -> tuple[Effects, Effects, Effects]:
         """Before, now and change of one block, hardly shrunk, as contrasts to the average row of the newest period."""
