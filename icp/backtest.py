@@ -18,11 +18,19 @@ from icp.fit import fit_additive
 from icp.label_rows import LabelRows, Mask, read_label_rows
 from icp.points import card_of
 from icp.profile import Attribute, Estimate, Profile, Tier
-from icp.stats import Floats, auc_with_interval, lift_interval, normal_quantile, wilson_interval
+from icp.stats import (
+    Floats,
+    auc_with_interval,
+    bootstrap_share_interval,
+    lift_interval,
+    normal_quantile,
+    wilson_interval,
+)
 from icp.tiers import place
 
 MIN_WINS, MIN_LOSSES = 10, 10
 CREDIBLE = 0.05
+CALIBRATION_GROUPS = 5
 SIZE_ATTRIBUTE = "employees"
 
 RivalName = Literal["candidate", "size only", "random"]
@@ -38,18 +46,22 @@ class TierResult:
     wins: int
     rate: Estimate
     lift: Estimate
-    share_of_wins: float
-    share_of_value: float | None
+    share_of_wins: Estimate
+    share_of_value: Estimate | None
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Whether expected win rates came true. `intercept` 0: as many wins as expected (below: fewer, in log odds);
-    `slope` 1: high scores win as much more often as promised (below: the profile is too sure of itself)."""
+    `slope` 1: high scores win as much more often as promised (below: the profile is too sure of itself). `error` is how
+    far promised and actual win rates are apart on average over five groups by score (ECE), `error_by_chance` how far
+    they would be if every promise were true."""
 
     intercept: Estimate
     slope: Estimate | None
     expected_wins: float
+    error: float
+    error_by_chance: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,6 @@ class Backtest:
     rivals: tuple[Rival, ...] = ()
     candidate_is_credibly_worse: bool = False
     candidate_is_credibly_better: bool = False
-    history: tuple[Backtest, ...] = ()
 
 
 def backtest(
@@ -91,7 +102,6 @@ def backtest(
     quarter: str,
     *,
     challenger: Profile | None = None,
-    history: Sequence[tuple[str, Profile]] = (),
 ) -> Backtest:
     """Score one quarter's outcomes with the profile that was in force when it began.
 
@@ -100,10 +110,25 @@ def backtest(
         frame: label rows of these quarters; earlier ones, if there are any, teach the size-only rival.
         quarter: the quarter to judge on.
         challenger: a candidate derived only from outcomes before that quarter.
-        history: earlier quarters with the profile in force at the time, each judged alike.
     """
-    past = tuple(_judged(former, frame, label, None, ()) for label, former in history)
-    return _judged(profile, frame, quarter, challenger, past)
+    outcomes = frame[frame["outcome_quarter"].astype(str) == quarter].reset_index(drop=True)
+    rows = read_label_rows(outcomes, profile.bins)
+    wins, losses = int(rows.won.sum()), int(len(rows) - rows.won.sum())
+    result = Backtest(profile.icp, profile.quarter, quarter, len(rows), wins, "")
+    if not profile.fit.criteria:
+        return replace(result, sentence=f"Nothing to backtest: the profile of {profile.quarter} has no criteria.")
+    scores = card_of(profile.fit, profile.bins).score(rows.codes)
+    result = replace(result, tiers=_tiers(profile, rows, scores))
+    if wins < MIN_WINS or losses < MIN_LOSSES:
+        sentence = (
+            f"Not enough outcomes to judge the profile of {profile.quarter}: {quarter} brought {wins} won and {losses} "
+            f"lost, at least {MIN_WINS} of each are needed."
+        )
+        return replace(result, sentence=sentence)
+    earlier = frame[frame["outcome_quarter"].astype(str) < quarter].reset_index(drop=True)
+    return _against_rivals(
+        result, profile, rows, scores.astype(float), _rivals(outcomes, earlier, rows, profile, challenger)
+    )
 
 
 def auc_difference(won: Floats, one: Floats, other: Floats) -> tuple[Estimate, float]:
@@ -128,29 +153,6 @@ def _placements(y: Mask, score: Floats) -> tuple[Floats, Floats]:
     above = (ranks[y] - rankdata(score[y])) / int((~y).sum())
     below = 1 - (ranks[~y] - rankdata(score[~y])) / int(y.sum())
     return np.asarray(above), np.asarray(below)
-
-
-def _judged(
-    profile: Profile, frame: pd.DataFrame, quarter: str, challenger: Profile | None, history: tuple[Backtest, ...]
-) -> Backtest:
-    outcomes = frame[frame["outcome_quarter"].astype(str) == quarter].reset_index(drop=True)
-    rows = read_label_rows(outcomes, profile.bins)
-    wins, losses = int(rows.won.sum()), int(len(rows) - rows.won.sum())
-    result = Backtest(profile.icp, profile.quarter, quarter, len(rows), wins, "", history=history)
-    if not profile.fit.criteria:
-        return replace(result, sentence=f"Nothing to backtest: the profile of {profile.quarter} has no criteria.")
-    scores = card_of(profile.fit, profile.bins).score(rows.codes)
-    result = replace(result, tiers=_tiers(profile, rows, scores))
-    if wins < MIN_WINS or losses < MIN_LOSSES:
-        sentence = (
-            f"Not enough outcomes to judge the profile of {profile.quarter}: {quarter} brought {wins} won and {losses} "
-            f"lost, at least {MIN_WINS} of each are needed."
-        )
-        return replace(result, sentence=sentence)
-    earlier = frame[frame["outcome_quarter"].astype(str) < quarter].reset_index(drop=True)
-    return _against_rivals(
-        result, profile, rows, scores.astype(float), _rivals(outcomes, earlier, rows, profile, challenger)
-    )
 
 
 def _against_rivals(
@@ -214,7 +216,6 @@ def _tiers(profile: Profile, rows: LabelRows, scores: NDArray[np.int64]) -> tupl
 
 def _tier(tier: Tier, rows: LabelRows, own: Mask) -> TierResult:
     total, wins, all_wins = int(own.sum()), int(rows.won[own].sum()), int(rows.won.sum())
-    values = np.nan_to_num(rows.value) * rows.won
     return TierResult(
         name=tier.name,
         min_score=tier.min_score,
@@ -222,9 +223,18 @@ def _tier(tier: Tier, rows: LabelRows, own: Mask) -> TierResult:
         wins=wins,
         rate=Estimate(*wilson_interval(wins, total)),
         lift=Estimate(*lift_interval(wins, total, all_wins, len(rows))),
-        share_of_wins=wins / all_wins if all_wins else 0.0,
-        share_of_value=float(values[own].sum() / values.sum()) if values.sum() > 0 else None,
+        share_of_wins=Estimate(*wilson_interval(wins, all_wins)),
+        share_of_value=_share_of_value(rows, own),
     )
+
+
+def _share_of_value(rows: LabelRows, own: Mask) -> Estimate | None:
+    """The tier's part of all value won, with a percentile bootstrap over the wins; None where no value is known."""
+    valued = (rows.won > 0) & (rows.value > 0)
+    if not valued.any():
+        return None
+    share = bootstrap_share_interval(rows.value[valued], own[valued], seed=0)
+    return Estimate(*share)
 
 
 def calibration(won: Floats, log_odds: Floats) -> Calibration:
@@ -235,11 +245,23 @@ def calibration(won: Floats, log_odds: Floats) -> Calibration:
     level = fit_additive(np.empty((len(won), 0), dtype=int), [], won, offset=log_odds)
     intercept = _interval(level.intercepts[0], level.intercept_covariance[0, 0])
     expected = float(expit(log_odds).sum())
+    error = _calibration_error(won, expit(log_odds))
     if float(np.ptp(log_odds)) == 0:
-        return Calibration(intercept, None, expected)
+        return Calibration(intercept, None, expected, *error)
     spread = log_odds - log_odds.mean()
     line = fit_additive(np.empty((len(won), 0), dtype=int), [], won, fixed=spread[:, None])
-    return Calibration(intercept, _interval(line.intercepts[1], line.intercept_covariance[1, 1]), expected)
+    return Calibration(intercept, _interval(line.intercepts[1], line.intercept_covariance[1, 1]), expected, *error)
+
+
+def _calibration_error(won: Floats, promised: Floats) -> tuple[float, float]:
+    """Expected calibration error over groups of equal size (equal promises stay together), and what chance makes of it.
+
+    Chance: the mean absolute value of a normal deviation with the binomial variance of each group, sqrt(2 v / pi).
+    """
+    groups = np.ceil(rankdata(promised, "max") * CALIBRATION_GROUPS / len(promised)).astype(int) - 1
+    gap = np.bincount(groups, won - promised, CALIBRATION_GROUPS)
+    variance = np.bincount(groups, promised * (1 - promised), CALIBRATION_GROUPS)
+    return float(np.abs(gap).sum() / len(won)), float(np.sqrt(2 * variance / math.pi).sum() / len(won))
 
 
 def _interval(value: float, variance: float) -> Estimate:

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icp.errors import IcpError
-from icp.profile import Attribute, Estimate, Profile
-from icp.report import ReportData, diff_markdown, render_report, tier_moves, verdict_sentence
-from icp.serialize import profile_to_yaml, to_json
+from icp.profile import Attribute, Profile
+from icp.report import ReportData, diff_markdown, render_report, tier_moves, track_record_of, verdict_sentence
+from icp.serialize import SCHEMA_VERSION, from_json, profile_to_yaml, to_json
+from icp.track_record import TrackedQuarter
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 LIST_COLUMNS = (
@@ -48,7 +49,7 @@ def write_findings(folder: Path, data: ReportData) -> None:
     _write_text(folder / "evidence.json", to_json(evidence(data)))
     _write_text(folder / "diff.json", to_json(comparison(data)))
     _write_text(folder / "diff.md", diff_markdown(data))
-    _write_text(folder / "backtest.json", to_json({"icp": data.profile.icp, "backtest": data.backtest}))
+    _write_text(folder / "backtest.json", to_json(judgement(data)))
     write_csv(folder / "accounts.csv", accounts)
     for name, chosen in LISTS.items():
         columns = [column for column in LIST_COLUMNS if column in accounts]
@@ -79,6 +80,11 @@ def comparison(data: ReportData) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def judgement(data: ReportData) -> Mapping[str, Any]:
+    """How the ICP in force did on this quarter's outcomes, and its record over all quarters judged so far."""
+    return {"icp": data.profile.icp, "backtest": data.backtest, "track_record": track_record_of(data)}
+
+
 def read_accounts(folder: Path) -> pd.DataFrame:
     """The scored accounts of a revision, whole numbers kept whole where some are missing."""
     return _read_parquet(folder / "accounts.parquet")
@@ -89,14 +95,19 @@ def read_migration(folder: Path) -> pd.DataFrame:
     return _read_parquet(folder / "migration.parquet")
 
 
-def read_history(folders: Iterable[Path]) -> tuple[tuple[str, Estimate], ...]:
-    """How each past ICP ranked the outcomes that followed, from the `backtest.json` of past revisions, oldest first."""
-    found: list[tuple[str, Estimate]] = []
+def read_history(folders: Iterable[Path]) -> tuple[TrackedQuarter, ...]:
+    """How each past ICP did on the outcomes that followed, from the `backtest.json` of past revisions, oldest first.
+
+    Every revision carries the record up to its own quarter; its newest line is its own, and is all that is taken.
+    """
+    found = []
     for folder in folders:
-        body = json.loads((folder / "backtest.json").read_text(encoding="utf-8"))["backtest"]
-        if body is not None and body["auc"] is not None:
-            found.append((body["quarter"], Estimate(**body["auc"])))
-    return tuple(sorted(found, key=lambda pair: pair[0]))
+        body = json.loads((folder / "backtest.json").read_text(encoding="utf-8"))
+        own = (body["backtest"] or {}).get("quarter")
+        record = body.get("track_record") or {"quarters": []}  # revisions of before there was one have none
+        found += [line for line in record["quarters"] if line["quarter"] == own]
+    lines = [from_json(TrackedQuarter, json.dumps(line | {"schema_version": SCHEMA_VERSION})) for line in found]
+    return tuple(sorted(lines, key=lambda line: line.quarter))
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

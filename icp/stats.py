@@ -227,6 +227,25 @@ def population_stability_index(expected: ArrayLike, actual: ArrayLike, floor: fl
     return float(((a - e) * np.log(a / e)).sum())
 
 
+def pooled_estimate(values: Sequence[float], errors: Sequence[float], level: float = 0.95) -> Interval:
+    """The average of several estimates of one thing that may differ from occasion to occasion.
+
+    Random effects: weights 1 / (error^2 + between), `between` the moment estimate of how much occasions differ beyond
+    their errors (DerSimonian & Laird 1986). Errors must be above 0.
+
+    >>> tuple(round(x, 3) for x in pooled_estimate([1.0, 3.0], [0.5, 0.5]))
+    (2.0, 0.04, 3.96)
+    """
+    value, error = np.asarray(values, dtype=float), np.asarray(errors, dtype=float)
+    weight = 1 / error**2
+    fixed = float((weight * value).sum() / weight.sum())
+    spread = float(weight.sum() - (weight**2).sum() / weight.sum())
+    excess = float((weight * (value - fixed) ** 2).sum()) - (len(value) - 1)
+    weight = 1 / (error**2 + (max(excess, 0.0) / spread if spread > 0 else 0.0))
+    centre, half = float((weight * value).sum() / weight.sum()), normal_quantile(level) / math.sqrt(float(weight.sum()))
+    return Interval(centre, centre - half, centre + half)
+
+
 def bootstrap_mean_interval(values: ArrayLike, seed: int, draws: int = 1000, level: float = 0.95) -> Interval | None:
     """The mean of skewed amounts with a percentile bootstrap interval; None when there is nothing to average."""
     v = np.sort(np.asarray(values, dtype=float))
@@ -237,3 +256,18 @@ def bootstrap_mean_interval(values: ArrayLike, seed: int, draws: int = 1000, lev
     means = v[rng.integers(0, v.size, size=(draws, v.size))].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(v.mean()), float(low), float(high))
+
+
+def bootstrap_share_interval(
+    values: ArrayLike, own: ArrayLike, seed: int, draws: int = 1000, level: float = 0.95
+) -> Interval:
+    """The part of a total of skewed amounts that some of them hold, with a percentile bootstrap interval.
+
+    Amounts are drawn again together with whether they are `own`, so the order they come in does not matter.
+    """
+    v, mask = np.asarray(values, dtype=float), np.asarray(own, dtype=bool)
+    order = np.lexsort((mask, v))
+    v, held = v[order], (v * mask)[order]
+    drawn = np.random.default_rng(seed).integers(0, v.size, size=(draws, v.size))
+    low, high = np.quantile(held[drawn].sum(axis=1) / v[drawn].sum(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(held.sum() / v.sum()), float(low), float(high))

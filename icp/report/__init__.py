@@ -1,5 +1,6 @@
 """The report of a revision: one HTML page, one Markdown summary, one sentence."""
 
+from icp.report.backtest_view import track_record_of
 from icp.report.data import Exclusion, ReportData, ReportMeta, SourceAge
 from icp.report.migration import TierMoves, tier_moves
 from icp.report.page import render_report
@@ -17,6 +18,7 @@ __all__ = [
     "diff_markdown",
     "render_report",
     "tier_moves",
+    "track_record_of",
     "verdict_of",
     "verdict_sentence",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from icp.diff_words import membership_sentence
 from icp.report import figures, sections, wording
-from icp.report.backtest_view import RIVALS, auc_history, history_figure
+from icp.report.backtest_view import RIVALS, history_figure, record_sentence, track_record_of
 from icp.report.change_view import change_lines, changes_sentence
 from icp.report.data import ReportData
 from icp.report.glossary import GLOSSARY
@@ -72,7 +72,8 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "backtest": data.backtest,
         "rivals": RIVALS,
         "promised": {tier.name: tier.rate.value for tier in data.incumbent.tiers} if data.incumbent else {},
-        "history": auc_history(data),
+        "record": track_record_of(data),
+        "record_sentence": record_sentence(track_record_of(data)),
         "history_figure": partial(history_figure, data),
     }
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from icp.approval import Approval
 from icp.backtest import Backtest
-from icp.profile import Estimate, Profile
+from icp.profile import Profile
+from icp.track_record import TrackedQuarter
 from icp.verdicts import ProfileDiff
 
 
@@ -35,7 +36,7 @@ class Exclusion:
 class ReportMeta:
     """The facts of the run that belong to no single result.
 
-    `history` is how well the ICP in force ranked each past quarter's outcomes (AUC); `icp.publication.read_history`.
+    `history` is how the ICP in force did on each past quarter's outcomes; `icp.publication.read_history`.
     """
 
     company: str
@@ -48,7 +49,7 @@ class ReportMeta:
     label: str = "won against lost"
     sources: tuple[SourceAge, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
-    history: tuple[tuple[str, Estimate], ...] = ()
+    history: tuple[TrackedQuarter, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -26,6 +26,7 @@ from icp.profile import (
 )
 from icp.publication import movers, tier_names
 from icp.report import Exclusion, ReportData, ReportMeta, SourceAge
+from icp.track_record import TrackedQuarter
 from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange, ProfileDiff, Verdict
 
 WINDOW = ("2024Q4", "2025Q1", "2025Q2", "2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3")
@@ -392,7 +393,7 @@ def backtest() -> Backtest:
     won = {name: round(n * share) for name, (n, share) in promised.items()}
     tier_results = tuple(
         TierResult(name, TIER_SHARES[name][0], n, won[name], rate(won[name], n),
-                   Estimate(share / BASE, share / BASE - 0.3, share / BASE + 0.3), won[name] / sum(won.values()), None)
+                   Estimate(share / BASE, share / BASE - 0.3, share / BASE + 0.3), rate(won[name], sum(won.values())), None)
         for name, (n, share) in promised.items()
     )  # fmt: skip
     return Backtest(
@@ -403,7 +404,7 @@ def backtest() -> Backtest:
         wins=209,
         sentence="The ICP of 2026Q2 ranked the outcomes of 2026Q3 better than chance and than company size alone.",
         auc=Estimate(0.655, 0.612, 0.695),
-        calibration=Calibration(Estimate(-0.04, -0.2, 0.12), Estimate(0.82, 0.61, 1.03), 214.2),
+        calibration=Calibration(Estimate(-0.04, -0.2, 0.12), Estimate(0.82, 0.61, 1.03), 214.2, 0.021, 0.024),
         tiers=tier_results,
         rivals=(
             Rival("candidate", Estimate(0.661, 0.619, 0.7), Estimate(-0.006, -0.021, 0.009), 0.43),
@@ -411,6 +412,13 @@ def backtest() -> Backtest:
             Rival("random", Estimate(0.5, 0.5, 0.5), Estimate(0.155, 0.112, 0.198), 1e-9),
         ),
     )
+
+
+def past_quarter(quarter: str, auc: float) -> TrackedQuarter:
+    return TrackedQuarter(
+        quarter, "2024Q4", 850, 210, Estimate(auc, auc - 0.041, auc + 0.039), 205.5, 90, 36,
+        Estimate(auc - 0.58, auc - 0.62, auc - 0.54), None,
+    )  # fmt: skip
 
 
 def meta(decision: str = "held") -> ReportMeta:
@@ -429,7 +437,7 @@ def meta(decision: str = "held") -> ReportMeta:
             Exclusion("Duplicate companies, merged", 412, "same registrable domain; the oldest record survives"),
         ),
         history=tuple(
-            (quarter, Estimate(auc, auc - 0.041, auc + 0.039))
+            past_quarter(quarter, auc)
             for quarter, auc in zip(WINDOW[1:], (0.66, 0.684, 0.671, 0.69, 0.702, 0.698, 0.655), strict=True)
         ),
     )

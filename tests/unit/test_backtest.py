@@ -58,10 +58,13 @@ def test_tiers_are_counted_by_hand() -> None:
     frame["outcome_value"] = [100.0] * 4 + [np.nan] + [600.0] + [np.nan] * 14
     result = backtest(knowing(), frame, "2026Q2")
     first, second, rest = result.tiers
-    assert (first.opportunities, first.wins, first.rate.value, first.share_of_wins) == (5, 4, 0.8, 0.8)
+    assert (first.opportunities, first.wins, first.rate.value, first.share_of_wins.value) == (5, 4, 0.8, 0.8)
+    assert first.share_of_wins.low < 0.8 < first.share_of_wins.high
     assert first.lift.value == pytest.approx(0.8 / 0.25)
     assert first.rate.low < 0.8 < first.rate.high
-    assert first.share_of_value == pytest.approx(0.4)
+    assert first.share_of_value is not None
+    assert first.share_of_value.value == pytest.approx(0.4)
+    assert first.share_of_value.low < 0.4 < first.share_of_value.high
     assert (second.opportunities, second.wins) == (5, 1)
     assert (rest.opportunities, rest.wins, rest.rate.value) == (10, 0, 0.0)
 
@@ -111,6 +114,18 @@ def test_promises_too_high_show_in_the_intercept_and_overconfidence_in_the_slope
     assert calibration(won, np.full(4_000, -1.0)).slope is None
 
 
+def test_true_promises_miss_by_chance_only_and_false_ones_by_more() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(-1, 1, 2_000)
+    errors = []
+    for _ in range(60):
+        kept = calibration((rng.random(2_000) < 1 / (1 + np.exp(-truth))).astype(float), truth)
+        errors.append(kept.error)
+    assert kept.error_by_chance == pytest.approx(np.mean(errors), rel=0.12)
+    broken = calibration((rng.random(2_000) < 1 / (1 + np.exp(-truth))).astype(float), truth + 1)
+    assert broken.error > 5 * broken.error_by_chance
+
+
 def test_the_candidate_must_be_better_beyond_chance() -> None:
     frame = outcomes(1_200, 4)
     blind = knowing((0, 100, 57, 0, 0))
@@ -132,19 +147,6 @@ def test_a_challenger_with_other_bins_is_scored_on_its_own() -> None:
     (candidate, *_) = backtest(knowing(), outcomes(1_200, 5), "2026Q2", challenger=challenger).rivals
     assert candidate.name == "candidate"
     assert 0.6 < candidate.auc.value < backtest(knowing(), outcomes(1_200, 5), "2026Q2").auc.value  # type: ignore[union-attr]
-
-
-def test_history_judges_each_quarter_with_the_profile_of_its_time() -> None:
-    frame = outcomes(1_500, 6, ("2025Q4", "2026Q1", "2026Q2"))
-    blind = replace(knowing((0, 100, 57, 0, 0)), quarter="2025Q3")
-    result = backtest(knowing(), frame, "2026Q2", history=[("2025Q4", blind), ("2026Q1", knowing())])
-    assert [(h.quarter, h.profile_quarter, h.opportunities) for h in result.history] == [
-        ("2025Q4", "2025Q3", 500),
-        ("2026Q1", "2026Q1", 500),
-    ]
-    first, second = (h.auc.value for h in result.history if h.auc)
-    assert first < 0.5 < second
-    assert result.auc is not None
 
 
 def test_paired_difference_matches_the_bootstrap() -> None:

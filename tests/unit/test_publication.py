@@ -107,8 +107,15 @@ def test_the_evidence_holds_every_test_and_hash(folder: Path) -> None:
 
 def test_history_is_read_from_past_revisions(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "backtest.json").write_text('{"backtest": null, "schema_version": 1}', encoding="utf-8")
-    ((quarter, auc),) = read_history([folder, tmp_path])
-    assert quarter == "2026Q3" and auc.value == 0.655
+    (past,) = read_history([folder, tmp_path])
+    assert (past.quarter, past.auc.value, past.wins, past.expected_wins) == ("2026Q3", 0.655, 209, 214.2)
+    assert past.size_advantage is not None and past.size_advantage.value == 0.075
+
+
+def test_the_record_counts_past_quarters_and_this_one(folder: Path) -> None:
+    record = json.loads((folder / "backtest.json").read_text(encoding="utf-8"))["track_record"]
+    assert [q["quarter"] for q in record["quarters"]][-2:] == ["2026Q2", "2026Q3"]
+    assert 0.66 < record["auc"]["value"] < 0.70
 
 
 def test_accounts_are_the_same_in_csv_and_parquet(folder: Path) -> None:
