@@ -21,6 +21,7 @@ from icp.fit import contrast_kernel, identity_kernel, ordered_kernel
 from icp.profile import MISSING, NO, OTHER, YES, ZERO, Attribute, Bin, BinDictionary
 from icp.stats import Floats
 
+SMALLEST = 1e-300  # closer to 0 the steps themselves vanish
 NICE_STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 QUANTILE_BINS = 8
 MIN_SHARE, MIN_STATED_SHARE = 0.03, 0.01
@@ -173,7 +174,7 @@ def nice_number(value: float) -> float:
     >>> nice_number(4721), nice_number(0.0137), nice_number(-95)
     (5000.0, 0.015, -100.0)
     """
-    if value == 0 or not math.isfinite(value):
+    if abs(value) < SMALLEST or not math.isfinite(value):
         return 0.0
     power = math.floor(math.log10(abs(value)))
     options = [_scaled(step, power) for step in NICE_STEPS] + [_scaled(1.0, power + 1)]
@@ -240,7 +241,10 @@ def _text(number: float | None, prefix: str) -> str:
 
 def _texts(values: pd.Series) -> pd.Series:
     """Levels as text, None for no value."""
-    return values.astype(object).where(values.notna(), None).map(lambda v: None if v is None else str(v))
+    known = values.astype(object).where(values.notna(), None)
+    if pd.api.types.infer_dtype(known, skipna=True) == "string":
+        return known
+    return known.map(lambda v: None if v is None else str(v))
 
 
 def _level_bins(values: pd.Series) -> list[Bin]:

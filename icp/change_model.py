@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from icp.fit import FREE_VARIANCE, AdditiveFit, Codes, fit_additive, posterior
+from icp.design import Codes
+from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
 from icp.stats import Floats, mixture_chi2_tail, normal_quantile
 
 FLAG_LEVEL = 0.05

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icp.change_model import FLAG_LEVEL, ChangeBlock, ChangeModel, Effects
-from icp.fit import Codes
+from icp.design import Codes
 from icp.stats import Floats, benjamini_hochberg
 
 MOST_CHANGES = 8

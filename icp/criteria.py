@@ -134,12 +134,12 @@ def _lifts(axis_fit: AxisFit, evidence: Evidence, codes: Points, effect: Floats,
     the delta method on the log scale from the posterior of all effects. A bin without deals gets the average mix.
     """
     probability = expit(axis_fit.fit.linear_predictor)
-    own = np.asarray(codes[:, None] == np.arange(len(effect)), dtype=float)
-    rate, slope = _rates(axis_fit, probability, own)
-    base, base_slope = _rates(axis_fit, probability, np.asarray(codes[:, None] >= 0, dtype=float))
+    rate, slope, counts = _rates(axis_fit, probability, codes, len(effect))
+    every = np.where(codes >= 0, 0, -1)
+    base, base_slope, _ = _rates(axis_fit, probability, every, 1)
     lifts = []
     for b in range(len(effect)):
-        if own[:, b].any():
+        if counts[b]:
             gradient = slope[b] / rate[b] - base_slope[0] / base[0]
             spread = float(np.sqrt(max(gradient @ axis_fit.fit.covariance @ gradient, 0.0)))
             lifts.append(_around(float(np.log(rate[b] / base[0])), spread))
@@ -148,14 +148,13 @@ def _lifts(axis_fit: AxisFit, evidence: Evidence, codes: Points, effect: Floats,
     return lifts
 
 
-def _rates(axis_fit: AxisFit, probability: Floats, groups: Floats) -> tuple[Floats, Floats]:
-    """Mean probability per group of rows, and its derivative by every coefficient."""
-    variance = probability * (1 - probability)
-    counts = np.maximum(groups.sum(axis=0), 1)
-    slopes = np.zeros((groups.shape[1], axis_fit.fit.design.width))
-    for rows, x in axis_fit.fit.design.chunks():
-        slopes += (groups[rows] * variance[rows, None]).T @ x
-    return groups.T @ probability / counts, slopes / counts[:, None]
+def _rates(axis_fit: AxisFit, probability: Floats, codes: Points, groups: int) -> tuple[Floats, Floats, Points]:
+    """Mean probability per group of rows, its derivative by every coefficient, and how many rows there are."""
+    own = codes >= 0
+    counts = np.bincount(codes[own], minlength=groups)
+    rows = np.maximum(counts, 1)
+    slopes = axis_fit.fit.design.crossed(codes, groups, probability * (1 - probability))
+    return np.bincount(codes[own], probability[own], groups) / rows, slopes / rows[:, None], counts
 
 
 def _without_deals(effect: float, error: float, base: float) -> Estimate:

@@ -9,19 +9,16 @@ Each kernel is factored K = L L', so a block's columns are rows of L and its coe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
+from icp.design import Design, make_design
 from icp.stats import Floats
-
-Codes = NDArray[np.integer]
 
 FIXED_VARIANCE = 25.0  # weak prior of fixed columns: keeps a quarter without a single win finite
 FREE_VARIANCE = 25.0
@@ -31,8 +28,7 @@ MOST_LOG_VARIANCE = 2.0
 TOLERANCE, MAX_STEPS = 1e-8, 60
 TAU_TOLERANCE, TAU_ROUNDS, LONGEST_JUMP = 1e-10, 40, 8.0
 MAX_STEP = 4.0
-CHUNK, SUBSAMPLE = 16_384, 60_000
-MOST_DENSE_CELLS = 10_000_000
+SUBSAMPLE = 60_000
 
 
 def identity_kernel(n_bins: int) -> Floats:
@@ -99,55 +95,6 @@ class AdditiveFit:
         return self.covariance[:n, :n]
 
 
-@dataclass(frozen=True)
-class Design:
-    """Codes and kernels turned into columns: fixed ones first, then the columns of each block's kernel factor."""
-
-    codes: Codes
-    factors: tuple[Floats, ...]
-    fixed: Floats
-    slices: tuple[slice, ...]
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return int(self.slices[-1].stop) if self.slices else int(self.fixed.shape[1])
-
-    def rows(self, start: int, stop: int) -> Floats:
-        """The dense design of some rows."""
-        x = np.empty((stop - start, self.width))
-        x[:, : self.fixed.shape[1]] = self.fixed[start:stop]
-        for j, part in enumerate(self.slices):
-            x[:, part] = with_zero_row(self.factors[j])[self.codes[start:stop, j]]
-        return x
-
-    @cached_property
-    def dense(self) -> Floats | None:
-        """The whole design, kept between Newton steps, where it is small enough."""
-        return self.rows(0, len(self.codes)) if len(self.codes) * self.width <= MOST_DENSE_CELLS else None
-
-    def chunks(self) -> Iterator[tuple[slice, Floats]]:
-        """The dense design, some thousand rows at a time; not to be written to."""
-        if self.dense is not None:
-            yield slice(0, len(self.codes)), self.dense
-            return
-        for start in range(0, len(self.codes), CHUNK):
-            stop = min(start + CHUNK, len(self.codes))
-            yield slice(start, stop), self.rows(start, stop)
-
-    def predict(self, coefficients: Floats) -> Floats:
-        """Linear predictor without offset, by look-up of bin effects."""
-        eta = self.fixed @ coefficients[: self.fixed.shape[1]]
-        for j, part in enumerate(self.slices):
-            eta += with_zero_row(self.factors[j] @ coefficients[part])[self.codes[:, j]]
-        return eta
-
-
-def with_zero_row(table: Floats) -> Floats:
-    """Append a row of zeros, where code -1 points."""
-    return np.concatenate([table, np.zeros((1, *table.shape[1:]))])
-
-
 def fit_additive(
     codes: ArrayLike,
     kernels: Sequence[Floats],
@@ -177,31 +124,13 @@ def fit_additive(
         np.zeros(len(y)) if offset is None else np.asarray(offset, dtype=float),
         np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float),
     )
+    cold = _start_coefficients(problem)
     if tau2 is not None:
-        return _solve(problem, np.asarray(tau2, dtype=float), estimate=False)
+        return _solve(problem, np.asarray(tau2, dtype=float), cold, estimate=False)
     if len(y) > SUBSAMPLE:
-        thinned = _solve(problem.thinned(-(-len(y) // SUBSAMPLE)), _start(design), estimate=True)
-        return _solve(problem, thinned.tau2, estimate=False)
-    return _solve(problem, _start(design), estimate=True)
-
-
-def make_design(codes: Codes, kernels: Sequence[Floats], fixed: ArrayLike | None = None) -> Design:
-    """Check shapes and factor the kernels."""
-    if codes.shape[1] != len(kernels):
-        raise ValueError(f"{codes.shape[1]} code columns but {len(kernels)} kernels")
-    constant = np.ones((len(codes), 1))
-    columns = constant if fixed is None else np.column_stack([constant, np.asarray(fixed, dtype=float)])
-    factors = tuple(factor_kernel(k) for k in kernels)
-    edges = np.cumsum([columns.shape[1], *(f.shape[1] for f in factors)])
-    slices = tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
-    return Design(codes, factors, columns, slices)
-
-
-def factor_kernel(kernel: Floats) -> Floats:
-    """L with L L' = K, without the directions in which K has no variance."""
-    values, vectors = np.linalg.eigh(np.asarray(kernel, dtype=float))
-    keep = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
-    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
+        thinned = _solve(problem.thinned(-(-len(y) // SUBSAMPLE)), _start(design), cold, estimate=True)
+        return _solve(problem, thinned.tau2, thinned.coefficients, estimate=False)
+    return _solve(problem, _start(design), cold, estimate=True)
 
 
 def _start(design: Design) -> Floats:
@@ -216,8 +145,7 @@ class _Problem:
     weights: Floats
 
     def thinned(self, step: int) -> _Problem:
-        design = replace(self.design, codes=self.design.codes[::step], fixed=self.design.fixed[::step])
-        return _Problem(design, self.won[::step], self.offset[::step], self.weights[::step])
+        return _Problem(self.design.every(step), self.won[::step], self.offset[::step], self.weights[::step])
 
     @property
     def has_few_wins(self) -> bool:
@@ -225,11 +153,9 @@ class _Problem:
         return min(wins, float(self.weights.sum()) - wins) < FEW_WINS
 
 
-def _solve(problem: _Problem, tau2: Floats, *, estimate: bool) -> AdditiveFit:
+def _solve(problem: _Problem, tau2: Floats, coefficients: Floats, *, estimate: bool) -> AdditiveFit:
     """Newton steps on the effects, the variances brought to rest before each, until both stand still."""
     design = problem.design
-    coefficients = np.zeros(design.width)
-    coefficients[0] = _start_intercept(problem)
     eta = design.predict(coefficients) + problem.offset
     for _ in range(MAX_STEPS):
         gram, score, _, _ = _cross_products(problem, eta)
@@ -246,6 +172,12 @@ def _solve(problem: _Problem, tau2: Floats, *, estimate: bool) -> AdditiveFit:
     return _finish(problem, coefficients, tau2, eta)
 
 
+def _start_coefficients(problem: _Problem) -> Floats:
+    coefficients = np.zeros(problem.design.width)
+    coefficients[0] = _start_intercept(problem)
+    return coefficients
+
+
 def _start_intercept(problem: _Problem) -> float:
     total = float(problem.weights.sum())
     rate = (float((problem.won * problem.weights).sum()) + 0.5) / (total + 1)
@@ -257,13 +189,7 @@ def _cross_products(problem: _Problem, eta: Floats) -> tuple[Floats, Floats, Flo
     probability = expit(eta)
     row_weights = problem.weights * np.maximum(probability * (1 - probability), 1e-10)
     residual = problem.weights * (problem.won - probability)
-    width = problem.design.width
-    gram, score = np.zeros((width, width)), np.zeros(width)
-    for rows, x in problem.design.chunks():
-        score += x.T @ residual[rows]
-        weighted = x * np.sqrt(row_weights[rows])[:, None]
-        gram += weighted.T @ weighted
-    return gram, score, residual, row_weights
+    return problem.design.gram(row_weights), problem.design.sums(residual), residual, row_weights
 
 
 def _scales(design: Design, tau2: Floats) -> Floats:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from icp.fit import FREE_VARIANCE, AdditiveFit, Codes, factor_kernel, posterior, with_zero_row
+from icp.design import Codes, factor_kernel
+from icp.fit import FREE_VARIANCE, AdditiveFit, posterior
 from icp.stats import Floats, mixture_chi2_tail
 
 
@@ -53,15 +54,11 @@ def _own_columns(fit: AdditiveFit, block: int) -> _Tested:
 
 
 def _extra_columns(fit: AdditiveFit, codes: Codes, factor: Floats) -> _Tested:
-    own, cross = np.zeros((factor.shape[1],) * 2), np.zeros((factor.shape[1], fit.design.width))
-    residual = np.zeros(factor.shape[1])
-    for rows, x in fit.design.chunks():
-        z = with_zero_row(factor)[codes[rows]]
-        weighted = z.T * fit.row_weights[rows]
-        own += weighted @ z
-        cross += weighted @ x
-        residual += z.T @ fit.residual[rows]
-    return _Tested(own, cross, cross @ fit.coefficients + residual)
+    in_block = codes >= 0
+    weight = np.bincount(codes[in_block], fit.row_weights[in_block], len(factor))
+    residual = np.bincount(codes[in_block], fit.residual[in_block], len(factor))
+    cross = factor.T @ fit.design.crossed(codes, len(factor), fit.row_weights)
+    return _Tested((factor.T * weight) @ factor, cross, cross @ fit.coefficients + factor.T @ residual)
 
 
 def _score_test(fit: AdditiveFit, tested: _Tested, *, drop: int | None = None, free: int | None = None) -> float:

@@ -122,15 +122,6 @@ def test_one_class_and_a_quarter_without_wins_stay_finite():
     assert np.isfinite(fit.linear_predictor).all()
 
 
-def test_rows_in_chunks_give_the_same_answer(monkeypatch):
-    rng = np.random.default_rng(7)
-    codes, kernels = noise(rng, blocks=3)
-    won = rng.random(400) < expit(codes[:, 0] - 2.0)
-    whole = fit_additive(codes, kernels, won)
-    monkeypatch.setattr("icp.fit.CHUNK", 64)
-    assert fit_additive(codes, kernels, won).effects[0] == pytest.approx(whole.effects[0], rel=1e-7)
-
-
 def test_many_rows_take_the_variance_from_a_sample(monkeypatch):
     rng = np.random.default_rng(8)
     codes = rng.integers(0, 4, (6000, 1))
