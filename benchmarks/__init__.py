@@ -1,0 +1,1 @@
+"""Proof by simulation and comparison: synthetic companies with planted truth, campaigns, peers. Not part of the package."""

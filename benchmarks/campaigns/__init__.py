@@ -1,0 +1,1 @@
+"""One campaign per module, run as `python -m benchmarks.campaigns.<name>`; results in benchmarks/results/."""
