@@ -75,9 +75,17 @@ def _credible_rows(lake: Lake, source: str, table: str) -> int | None:
 
 
 def check_features(
-    labels: pd.DataFrame, universe: pd.DataFrame, attributes: Sequence[Attribute], *, as_of: datetime, quarter: str
+    labels: pd.DataFrame,
+    universe: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    *,
+    as_of: datetime,
+    quarter: str,
+    may_lack_outcomes: bool = False,
 ) -> GateResult:
     """Refuse a feature frame the statistics must not be given.
+
+    `may_lack_outcomes`: the profile will rest on stated beliefs, so the quarter need not have brought an outcome.
 
     Raises:
         NotEnoughEvidence: the quarter brought no outcome at all; there is nothing to learn or to test.
@@ -87,15 +95,17 @@ def check_features(
 
     from expectations.gate import run_suite, suite_path
 
-    if not (labels["outcome_quarter"] == quarter).any():
+    has_outcomes = bool((labels["outcome_quarter"] == quarter).any())
+    if not has_outcomes and not may_lack_outcomes:
         raise NotEnoughEvidence(
             f"No outcome is known for {quarter}, so there is nothing to learn from it; nothing was published. "
-            "Land the deals or the revenue of that quarter, then refresh again."
+            "Land the deals or the revenue of that quarter, then refresh again; a company without outcomes can start "
+            "from what it believes (`hypotheses:` in icp.yml)."
         )
     columns = sorted({attribute.column for attribute in attributes})
     parameters = {
         "as_of": as_of,
-        "newest_quarter": quarter,
+        "newest_quarter": quarter if has_outcomes else None,
         "universe_rows": len(universe),
         "attributes": columns,
     }

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from icp.approval import Approval
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
+    from icp.hypotheses import Hypothesis
     from icp.profile import Attribute, Profile
     from icp.published import PublishedStore
-    from icp.quarterly import QuarterResult
+    from icp.quarterly import QuarterResult, Question
 
 FEATURES = ("+fct_account_features", "+fct_account_declared_attributes")
 SERVING = ("path:models/serving",)
@@ -63,6 +64,7 @@ class Features:
     labels: pd.DataFrame = field(repr=False)
     universe: pd.DataFrame = field(repr=False)
     attributes: tuple[Attribute, ...]
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def build_features(plan: Plan, working: Path) -> Features:
     from flows.variables import feature_variables
     from icp import attributes
     from icp.feature_frame import read_features
+    from icp.hypotheses_file import resolve
     from icp.publication import write_parquet
 
     scratch = plan.cache / "features"
@@ -137,8 +140,10 @@ def build_features(plan: Plan, working: Path) -> Features:
     write_parquet(working / "features.parquet", frame)
     built_in = attributes.from_columns(columns["fct_account_features"], "fct_account_features")
     candidates = attributes.candidates(built_in, plan.settings.declared_attributes, plan.config.exclude_attributes)
+    hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
-    return Features(frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True), candidates)
+    labels, universe = (frame[rows].reset_index(drop=True) for rows in (is_label, ~is_label))
+    return Features(labels, universe, candidates, hypotheses)
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:
@@ -146,19 +151,40 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
     from flows.gates import check_features as check
 
     result = check(
-        features.labels, features.universe, features.attributes, as_of=plan.as_of, quarter=plan.quarter.label
+        features.labels,
+        features.universe,
+        features.attributes,
+        as_of=plan.as_of,
+        quarter=plan.quarter.label,
+        may_lack_outcomes=_starts_from_beliefs(plan, features),
     )
     _keep_findings(working, "features", result)
+
+
+def _starts_from_beliefs(plan: Plan, features: Features) -> bool:
+    """Whether this quarter's profile will rest on what people believe, for lack of outcomes."""
+    from flows.reading import read_profile
+    from icp.quarterly import starts_from_beliefs
+
+    incumbent = read_profile(plan.incumbent) if plan.incumbent and features.hypotheses else None
+    return starts_from_beliefs(_question(plan, features), features.labels, incumbent)
+
+
+def _question(plan: Plan, features: Features) -> Question:
+    from icp.quarterly import Question
+
+    minimum = plan.config.minimum.model_dump()
+    return Question(plan.icp, plan.quarter.label, plan.config.tiers, minimum, hypotheses=features.hypotheses)
 
 
 def derive_profile(plan: Plan, features: Features) -> Derived:
     """Derive the profile, test what changed, judge the incumbent on the quarter's outcomes, apply the policy."""
     from flows.reading import read_profile
     from icp.approval import decide
-    from icp.quarterly import Question, answer
+    from icp.quarterly import answer
     from icp.serialize import rounded
 
-    question = Question(plan.icp, plan.quarter.label, plan.config.tiers, plan.config.minimum.model_dump())
+    question = _question(plan, features)
     incumbent = read_profile(plan.incumbent) if plan.incumbent else None
     # Rounded once, before anything is written from it: the last bits of a float are the machine's, not the profile's.
     result = rounded(answer(question, features.labels, features.universe, features.attributes, incumbent))

@@ -36,6 +36,8 @@ def decide(
         return Approval("held", "the data support no criterion")
     if mode == "ask":
         return Approval("held", "icp.yml asks for a person's approval")
+    if profile.state == "hypotheses":
+        return _on_beliefs(incumbent)
     if incumbent is None:
         return Approval("approved", "first profile")
     if diff.is_change:
@@ -43,3 +45,10 @@ def decide(
     if backtest is not None and backtest.candidate_is_credibly_worse:
         return Approval("held", "the candidate is credibly worse than the ICP in force on this quarter's outcomes")
     return Approval("approved", "not credibly worse than the ICP in force on this quarter's outcomes")
+
+
+def _on_beliefs(incumbent: Profile | None) -> Approval:
+    """Beliefs may stand in for an ICP, never replace one that outcomes have shown."""
+    if incumbent is not None and incumbent.state not in ("hypotheses", "no_icp"):
+        return Approval("held", "it rests on beliefs, the ICP in force on outcomes")
+    return Approval("approved", "nothing better is known yet; it rests on stated beliefs and says so")

@@ -164,7 +164,7 @@ def _against_rivals(
     judged = replace(
         result,
         auc=Estimate(*auc_with_interval(rows.won, scores)),
-        calibration=calibration(rows.won, profile.fit.intercept + profile.fit.slope * scores),
+        calibration=_calibration_of(profile, rows, scores),
         rivals=rivals,
         candidate_is_credibly_worse=candidate is not None and is_credible and candidate.advantage.value > 0,
         candidate_is_credibly_better=candidate is not None and is_credible and candidate.advantage.value < 0,
@@ -237,6 +237,13 @@ def _share_of_value(rows: LabelRows, own: Mask) -> Estimate | None:
     return Estimate(*share)
 
 
+def _calibration_of(profile: Profile, rows: LabelRows, scores: Floats) -> Calibration | None:
+    """None for a profile that rests on beliefs: it promised no win rate."""
+    if profile.state == "hypotheses":
+        return None
+    return calibration(rows.won, profile.fit.intercept + profile.fit.slope * scores)
+
+
 def calibration(won: Floats, log_odds: Floats) -> Calibration:
     """Whether expected win rates came true (Cox 1958): log odds = intercept + expected, and = a + slope x expected.
 
@@ -270,15 +277,18 @@ def _interval(value: float, variance: float) -> Estimate:
 
 
 def _sentence(result: Backtest) -> str:
-    if result.auc is None or result.calibration is None:
+    if result.auc is None:
         return result.sentence
     first = (
         f"On the {result.opportunities:,} outcomes of {result.quarter} ({result.wins:,} won) the profile of "
         f"{result.profile_quarter} ranked a won deal above a lost one {result.auc.value:.0%} of the time "
         f"({result.auc.low:.0%} to {result.auc.high:.0%}; chance is 50%)"
     )
-    expected = f"it expected {result.calibration.expected_wins:.0f} wins"
-    return ". ".join([f"{first}; {expected}", *_rival_sentences(result)]) + "."
+    promise = result.calibration
+    expected = (
+        f"; it expected {promise.expected_wins:.0f} wins" if promise else "; it rests on beliefs and promised no rate"
+    )
+    return ". ".join([f"{first}{expected}", *_rival_sentences(result)]) + "."
 
 
 def _rival_sentences(result: Backtest) -> Iterator[str]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from icp.calendar import Calendar
 from icp.config_schema import ConfigFile, IcpSettings, SourceSettings, TableMapping
 from icp.contract import Contract
 from icp.errors import ConfigError
+from icp.hypotheses import Hypothesis
+from icp.hypotheses_file import read_hypotheses
 from icp.profile import Attribute
 
 __all__ = ["IcpSettings", "Settings", "SourceSettings", "json_schema", "load"]
@@ -47,6 +49,7 @@ class Settings:
     icps: Mapping[str, IcpSettings]
     contract: Contract = field(repr=False)
     config_hash: str = ""
+    hypotheses: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def declared_attributes(self) -> tuple[Attribute, ...]:
@@ -113,7 +116,11 @@ def json_schema() -> dict[str, Any]:
 
 
 def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contract, content: Any) -> Settings:
-    canonical = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
+    believed = _hypotheses(file.parent, config)
+    read = (
+        {**content, "hypotheses": {n: [asdict(h) for h in own] for n, own in believed.items()}} if believed else content
+    )
+    canonical = json.dumps(read, sort_keys=True, default=str, ensure_ascii=False)
     return Settings(
         path=file,
         root=file.parent,
@@ -126,7 +133,14 @@ def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contra
         icps=config.icps,
         contract=landing,
         config_hash=hashlib.sha256(canonical.encode()).hexdigest(),
+        hypotheses=believed,
     )
+
+
+def _hypotheses(root: Path, config: ConfigFile) -> dict[str, tuple[Hypothesis, ...]]:
+    """What people believe, per ICP that names a file for it."""
+    files = {name: icp.hypotheses for name, icp in config.icps.items() if icp.hypotheses}
+    return {name: read_hypotheses(root / Path(path).expanduser()) for name, path in files.items()}
 
 
 def _dbt_project(root: Path) -> Path:

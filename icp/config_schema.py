@@ -229,6 +229,7 @@ class IcpSettings(Section):
     tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
     approval: ApprovalSection = ApprovalSection()
     minimum: MinimumSection = MinimumSection()
+    hypotheses: Annotated[str | None, Field(min_length=1)] = None
 
     @field_validator("tiers")
     @classmethod

@@ -102,27 +102,28 @@ def _bin_effects(
         BinEffect(
             key=state.key,
             label=state.label,
-            odds=_around(effect[b], error[b]),
+            odds=around(effect[b], error[b]),
             lift=lifts[b],
             probability_above_average=float(above[b]),
             points=int(points[b]),
             wins=int(wins[b]),
             opportunities=int(opportunities[b]),
             accounts=int(accounts[b]),
-            stance=_stance(state, float(above[b])),
+            stance=stance_of(state, float(above[b])),
         )
         for b, state in enumerate(bins)
     )
 
 
-def _stance(state: Bin, above: float) -> Stance:
+def stance_of(state: Bin, above: float) -> Stance:
     """In or out of the ICP when we are sure which side of average the bin is; not knowing an attribute is neither."""
     if state.key == MISSING or 1 - SURE < above < SURE:
         return "neutral"
     return "in" if above >= SURE else "out"
 
 
-def _around(log_value: float, error: float) -> Estimate:
+def around(log_value: float, error: float) -> Estimate:
+    """A multiplier with its 95 % interval, from its logarithm and standard error."""
     half = normal_quantile() * error
     return Estimate(float(np.exp(log_value)), float(np.exp(log_value - half)), float(np.exp(log_value + half)))
 
@@ -142,7 +143,7 @@ def _lifts(axis_fit: AxisFit, evidence: Evidence, codes: Points, effect: Floats,
         if counts[b]:
             gradient = slope[b] / rate[b] - base_slope[0] / base[0]
             spread = float(np.sqrt(max(gradient @ axis_fit.fit.covariance @ gradient, 0.0)))
-            lifts.append(_around(float(np.log(rate[b] / base[0])), spread))
+            lifts.append(around(float(np.log(rate[b] / base[0])), spread))
         else:
             lifts.append(_without_deals(effect[b], error[b], float(base[0])))
     return lifts
@@ -159,5 +160,5 @@ def _rates(axis_fit: AxisFit, probability: Floats, codes: Points, groups: int) -
 
 def _without_deals(effect: float, error: float, base: float) -> Estimate:
     level = np.log(base / (1 - base))
-    odds = _around(effect, error)
+    odds = around(effect, error)
     return Estimate(*(float(expit(level + np.log(x)) / base) for x in (odds.value, odds.low, odds.high)))

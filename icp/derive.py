@@ -9,9 +9,12 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
+from icp.beliefs import weigh
 from icp.bins import encode
+from icp.cold_start import believed_profile
 from icp.criteria import Grading, gradings_since, make_scorecard
-from icp.label_rows import Mask, read_label_rows, require_enough
+from icp.hypotheses import Hypothesis
+from icp.label_rows import LabelRows, Mask, has_enough, read_label_rows, require_enough
 from icp.paragraph import axis_note, write_paragraph
 from icp.points import card_of, make_points, refit_intercept
 from icp.points_table import POINT_COLUMNS, points_table
@@ -22,6 +25,7 @@ from icp.profile import (
     BinDictionary,
     Estimate,
     Profile,
+    ProfileState,
     Scorecard,
     Tier,
 )
@@ -69,6 +73,7 @@ def derive(
     incumbent: Profile | None = None,
     seed: int = 0,
     has_tiers: bool = True,
+    hypotheses: Sequence[Hypothesis] = (),
 ) -> Profile:
     """Derive the ICP that the outcomes in this frame support, which may be none.
 
@@ -90,12 +95,20 @@ def derive(
             and keep the date since when they have been criteria.
         seed: of folds and bootstrap.
         has_tiers: False leaves the tiers out, which take half of the time, for a profile that will only rank.
+        hypotheses: what people believe: the prior of the effects, trusted as far as outcomes allow. With fewer outcomes
+            than `minimum` the profile rests on them alone (state "hypotheses").
 
     Raises:
         NotEnoughEvidence: Too few wins or losses to derive anything.
         ConfigError: The frame lacks a required column or repeats an observation.
     """
-    job = _job(frame, dictionary, icp, quarter, change_points, universe, tiers_config, minimum, seed)
+    if hypotheses and (thin := _too_thin(frame, dictionary, minimum)) is not None:
+        codes = thin.codes if universe is None or universe.empty else encode(universe, dictionary)
+        shares = dict(tiers_config or DEFAULT_TIERS)
+        return believed_profile(
+            thin, dictionary, hypotheses, codes, icp=icp, quarter=quarter, shares=shares, incumbent=incumbent
+        )
+    job = _job(frame, dictionary, icp, quarter, change_points, universe, tiers_config, minimum, seed, hypotheses)
     selection = select(job.evidence, held=_confirmed(incumbent))
     gradings = gradings_since(_gradings(selection, quarter), incumbent)
     scorecards = {
@@ -116,10 +129,22 @@ def with_tiers(
     universe: pd.DataFrame | None = None,
     tiers_config: Mapping[str, float] | None = None,
     seed: int = 0,
+    hypotheses: Sequence[Hypothesis] = (),
 ) -> Profile:
     """The profile `derive(..., has_tiers=False)` made of the same frame, with its tiers cut and measured."""
     change_points, least = profile.change_points, {"wins": 1, "losses": 1}
-    job = _job(frame, profile.bins, profile.icp, profile.quarter, change_points, universe, tiers_config, least, seed)
+    job = _job(
+        frame,
+        profile.bins,
+        profile.icp,
+        profile.quarter,
+        change_points,
+        universe,
+        tiers_config,
+        least,
+        seed,
+        hypotheses,
+    )
     tiers = _tiers(job, profile.fit, has_universe=universe is not None)
     return _profile(job, {"fit": profile.fit, "intent": profile.intent}, tiers, profile.tests)
 
@@ -132,6 +157,7 @@ def keep(
     universe: pd.DataFrame | None = None,
     tiers_config: Mapping[str, float] | None = None,
     seed: int = 0,
+    hypotheses: Sequence[Hypothesis] = (),
 ) -> Profile:
     """Carry the incumbent's bins, criteria, points and tier cuts into a quarter in which nothing changed.
 
@@ -147,6 +173,7 @@ def keep(
         universe: the accounts to be scored.
         tiers_config: tier name -> share of the universe, best first.
         seed: of hashed draws.
+        hypotheses: what people believe, as for `derive`.
     """
     job = _job(
         frame,
@@ -158,6 +185,7 @@ def keep(
         tiers_config,
         {"wins": 1, "losses": 1},
         seed,
+        hypotheses,
     )
     scorecards: dict[Axis, Scorecard] = {}
     offset = None
@@ -192,12 +220,21 @@ def _job(
     tiers_config: Mapping[str, float] | None,
     minimum: Mapping[str, int] | None,
     seed: int,
+    hypotheses: Sequence[Hypothesis] = (),
 ) -> _Job:
     rows = read_label_rows(frame, dictionary)
     require_enough(rows, quarter, minimum or {})
     evidence = gather_evidence(rows, dictionary, change_points or {})
     codes = rows.codes if universe is None or universe.empty else encode(universe, dictionary)
+    if hypotheses:
+        evidence = replace(evidence, beliefs=weigh(evidence, hypotheses, codes).means)
     return _Job(icp, quarter, evidence, codes, dict(tiers_config or DEFAULT_TIERS), seed)
+
+
+def _too_thin(frame: pd.DataFrame, dictionary: BinDictionary, minimum: Mapping[str, int] | None) -> LabelRows | None:
+    """The outcomes, where they are fewer than a profile may be derived from."""
+    rows = read_label_rows(frame, dictionary)
+    return None if has_enough(rows, minimum or {}) else rows
 
 
 def _confirmed(incumbent: Profile | None) -> frozenset[str]:
@@ -207,9 +244,11 @@ def _confirmed(incumbent: Profile | None) -> frozenset[str]:
 
 def _gradings(selection: Selection, quarter: str) -> dict[str, Grading]:
     return {
-        v.attribute.name: Grading(v.grade, v.p_value or 0.0, v.q_value or 0.0, quarter)
+        v.attribute.name: Grading(
+            v.grade, *((1.0, 1.0) if v.p_value is None else (v.p_value, v.q_value or 0.0)), quarter
+        )
         for v in selection.verdicts
-        if v.p_value is not None
+        if v.p_value is not None or v.grade == "believed"
     }
 
 
@@ -299,7 +338,7 @@ def _profile(
     return Profile(
         icp=job.icp,
         quarter=job.quarter,
-        state="derived" if fit.criteria else "no_icp",
+        state=_state(fit),
         derived_in=job.quarter,
         window=rows.window,
         opportunities=len(rows),
@@ -315,6 +354,14 @@ def _profile(
         change_points=dict(job.evidence.change_points),
         notes=_notes(job, scorecards, tiers),
     )
+
+
+def _state(fit: Scorecard) -> ProfileState:
+    """Beliefs that no outcome confirms make points, not an ICP that is known."""
+    grades = {c.grade for c in fit.criteria}
+    if not grades:
+        return "no_icp"
+    return "hypotheses" if "believed" in grades and "confirmed" not in grades else "derived"
 
 
 def _notes(job: _Job, scorecards: Mapping[Axis, Scorecard], tiers: Sequence[Tier]) -> tuple[str, ...]:

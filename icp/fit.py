@@ -117,7 +117,8 @@ def fit_additive(
         tau2: hold the variances at these values instead of estimating them.
     """
     y = np.asarray(won, dtype=float)
-    design = make_design(np.asarray(codes).reshape(len(y), -1), kernels, fixed)
+    columns = np.asarray(codes)
+    design = make_design(columns[:, None] if columns.ndim == 1 else columns, kernels, fixed)
     problem = _Problem(
         design,
         y,

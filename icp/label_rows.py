@@ -115,17 +115,24 @@ def require_enough(rows: LabelRows, quarter: str, minimum: Mapping[str, int]) ->
     Raises:
         NotEnoughEvidence: Fewer wins or losses than the minimum.
     """
+    if has_enough(rows, minimum):
+        return
     wins = int(rows.won.sum())
     losses = len(rows) - wins
     least_wins, least_losses = (int({**DEFAULT_MINIMUM, **minimum}[k]) for k in ("wins", "losses"))
-    if wins >= max(least_wins, 1) and losses >= max(least_losses, 1):
-        return
     window = f"{rows.window[0]} to {rows.window[-1]}" if rows.window else "the window"
     raise NotEnoughEvidence(
         f"Not enough outcomes to derive an ICP for {quarter}: {wins} won and {losses} lost in {window}, "
         f"at least {least_wins} won and {least_losses} lost are needed. "
         "Wait for more outcomes, lengthen lookback_quarters, or lower `minimum` in icp.yml."
     )
+
+
+def has_enough(rows: LabelRows, minimum: Mapping[str, int]) -> bool:
+    """Whether there are as many wins and losses as a profile needs (at least one of each)."""
+    least = {**DEFAULT_MINIMUM, **minimum}
+    wins = int(rows.won.sum())
+    return wins >= max(int(least["wins"]), 1) and len(rows) - wins >= max(int(least["losses"]), 1)
 
 
 def within_account_correlation(rows: LabelRows, fit: AdditiveFit) -> float:

@@ -41,7 +41,7 @@ def make_points(axis_fit: AxisFit) -> PointsCard:
     Whole points per attribute come from largest remainders, so the best possible account has exactly 100 and the worst
     exactly 0. One point is worth `slope` in log odds.
     """
-    effects = axis_fit.fit.effects[: len(axis_fit.names)]
+    effects = axis_fit.effects
     lowest = np.array([e.min() for e in effects])
     ranges = np.array([e.max() for e in effects]) - lowest
     total = float(ranges.sum())

@@ -13,9 +13,9 @@ from typing import Literal
 Kind = Literal["numeric", "category", "flag", "set"]
 Family = Literal["firmographic", "technographic", "behavioural", "relationship"]
 Axis = Literal["fit", "intent"]
-Grade = Literal["confirmed", "provisional", "not_confirmed", "not_enough_evidence"]
+Grade = Literal["confirmed", "provisional", "believed", "not_confirmed", "not_enough_evidence"]
 Stance = Literal["in", "out", "neutral"]
-ProfileState = Literal["derived", "kept", "no_icp"]
+ProfileState = Literal["derived", "kept", "no_icp", "hypotheses"]
 
 MISSING = "missing"
 OTHER = "other"
@@ -170,7 +170,8 @@ class Profile:
 
     `derived_in` is the quarter the points were last fitted in: a quiet quarter keeps them (state "kept").
     `change_points` maps an attribute to the quarter its effect was confirmed to have changed in.
-    State "no_icp" means the data support no criterion; scorecards are then empty.
+    State "no_icp" means the data support no criterion; scorecards are then empty. State "hypotheses" means the points
+    rest on what people believe (`icp.hypotheses`), no outcome confirms them yet, and no win probability is published.
     `fading` counts, per criterion, the quarters running in which its evidence could have been chance.
     """
 

@@ -50,6 +50,8 @@ def write_findings(folder: Path, data: ReportData) -> None:
     _write_text(folder / "diff.json", to_json(comparison(data)))
     _write_text(folder / "diff.md", diff_markdown(data))
     _write_text(folder / "backtest.json", to_json(judgement(data)))
+    if data.beliefs is not None:
+        _write_text(folder / "beliefs.json", to_json(data.beliefs))
     write_csv(folder / "accounts.csv", accounts)
     for name, chosen in LISTS.items():
         columns = [column for column in LIST_COLUMNS if column in accounts]

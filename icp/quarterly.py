@@ -8,36 +8,45 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from icp.backtest import Backtest, backtest
-from icp.bins import make_bins
+from icp.beliefs import Beliefs, trust_sentence, weigh
+from icp.bins import encode, make_bins
+from icp.cold_start import belief_diff
 from icp.derive import derive, with_tiers
 from icp.diff import compare
 from icp.entering import extend_bins
 from icp.errors import NotEnoughEvidence
+from icp.hypotheses import Hypothesis
+from icp.label_rows import DEFAULT_MINIMUM, read_label_rows
 from icp.profile import Attribute, BinDictionary, Profile
+from icp.selection import gather_evidence
 from icp.settle import settle, settled_diff
 from icp.verdicts import ProfileDiff
 
 
 @dataclass(frozen=True)
 class QuarterResult:
-    """What one quarter says: the profile to publish, the fresh candidate behind it, what changed, how the last ICP did."""
+    """What one quarter says: the profile to publish, the fresh candidate behind it, what changed, how the last ICP did,
+    and what became of stated beliefs (None where nobody stated any)."""
 
     profile: Profile
     candidate: Profile
     incumbent: Profile | None
     diff: ProfileDiff
     backtest: Backtest | None
+    beliefs: Beliefs | None = None
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a quarter's data: which ICP, which quarter, how tiers are cut and the least that counts."""
+    """What is asked of a quarter's data: which ICP, which quarter, how tiers are cut, the least that counts, and what
+    people believe already."""
 
     icp: str
     quarter: str
     tiers: Mapping[str, float]
     minimum: Mapping[str, int]
     seed: int = 0
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 def answer(
@@ -57,17 +66,27 @@ def answer(
         incumbent: the profile in force, None for the first quarter.
 
     Raises:
-        NotEnoughEvidence: too few wins or losses for a profile.
+        NotEnoughEvidence: too few wins or losses for a profile, and no stated beliefs to start from.
     """
     labels, left_out = comparable_outcomes(labels, question.quarter)
-    dictionary = extended(incumbent.bins if incumbent else None, labels, attributes, question.quarter)
+    ground = universe if starts_from_beliefs(question, labels, incumbent) and len(universe) else labels
+    dictionary = extended(incumbent.bins if incumbent else None, ground, attributes, question.quarter)
     known = dict(incumbent.change_points) if incumbent else {}
     candidate = _derive(question, labels, universe, dictionary, known, incumbent)
+    if ground is universe:
+        return _believed(question, labels, universe, candidate, incumbent, left_out)
     diff = compare(incumbent, candidate, labels, question.quarter)
     if diff.is_change or dict(diff.change_points) != known:
         dictionary = extend_bins(dictionary, diff.entering, question.quarter)
         candidate = _derive(question, labels, universe, dictionary, diff.change_points, incumbent)
-    candidate = with_tiers(candidate, labels, universe=universe, tiers_config=question.tiers, seed=question.seed)
+    candidate = with_tiers(
+        candidate,
+        labels,
+        universe=universe,
+        tiers_config=question.tiers,
+        seed=question.seed,
+        hypotheses=question.hypotheses,
+    )
     judged = _backtest(question, labels, incumbent)
     dropped = _dropped(incumbent, attributes)
     profile = settle(
@@ -79,11 +98,58 @@ def answer(
         universe=universe,
         tiers_config=question.tiers,
         seed=question.seed,
+        hypotheses=question.hypotheses,
     )
     notes = [f"Points refitted: no longer an attribute: {', '.join(dropped)}."] if dropped else []
-    notes += [f"Left out: {', '.join(left_out)}, where only won or only lost deals were recorded."] if left_out else []
+    notes += _left_out_notes(left_out)
     profile = replace(profile, notes=(*profile.notes, *notes))
-    return QuarterResult(profile, candidate, incumbent, settled_diff(diff, incumbent, profile), judged)
+    result = QuarterResult(profile, candidate, incumbent, settled_diff(diff, incumbent, profile), judged)
+    return _with_beliefs(result, question, labels, universe)
+
+
+def _left_out_notes(quarters: Sequence[str]) -> list[str]:
+    return [f"Left out: {', '.join(quarters)}, where only won or only lost deals were recorded."] if quarters else []
+
+
+def starts_from_beliefs(question: Question, labels: pd.DataFrame, incumbent: Profile | None) -> bool:
+    """Whether there are too few outcomes for a profile, but beliefs, and no ICP that outcomes once supported."""
+    has_known = incumbent is not None and incumbent.state not in ("hypotheses", "no_icp")
+    if not question.hypotheses or has_known:
+        return False
+    won = labels["is_won"].dropna().astype(bool)
+    least = {**DEFAULT_MINIMUM, **question.minimum}
+    return int(won.sum()) < max(least["wins"], 1) or int((~won).sum()) < max(least["losses"], 1)
+
+
+def _believed(
+    question: Question,
+    labels: pd.DataFrame,
+    universe: pd.DataFrame,
+    candidate: Profile,
+    incumbent: Profile | None,
+    left_out: Sequence[str],
+) -> QuarterResult:
+    """A quarter with too few outcomes to learn from: the profile is what people believe, and nothing can be tested."""
+    profile = replace(candidate, notes=(*candidate.notes, *_left_out_notes(left_out)))
+    judged = backtest(incumbent, labels, question.quarter) if incumbent else None
+    result = QuarterResult(profile, candidate, incumbent, belief_diff(incumbent, candidate), judged)
+    return _with_beliefs(result, question, labels, universe)
+
+
+def _with_beliefs(
+    result: QuarterResult, question: Question, labels: pd.DataFrame, universe: pd.DataFrame
+) -> QuarterResult:
+    """Grade what was stated on the outcomes alone, and say in the verdict how far it is still trusted."""
+    if not question.hypotheses:
+        return result
+    profile = result.profile
+    rows = read_label_rows(labels, profile.bins)
+    accounts = encode(universe, profile.bins) if len(universe) else rows.codes
+    evidence = gather_evidence(rows, profile.bins, profile.change_points)
+    beliefs = weigh(evidence, question.hypotheses, accounts, icp=question.icp, quarter=question.quarter).beliefs
+    said = trust_sentence(beliefs)
+    diff = replace(result.diff, sentence=f"{result.diff.sentence} {said}")
+    return replace(result, profile=replace(profile, notes=(*profile.notes, said)), diff=diff, beliefs=beliefs)
 
 
 def comparable_outcomes(labels: pd.DataFrame, quarter: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -142,6 +208,7 @@ def _derive(
         incumbent=incumbent,
         seed=question.seed,
         has_tiers=False,
+        hypotheses=question.hypotheses,
     )
 
 
@@ -155,7 +222,7 @@ def _backtest(question: Question, labels: pd.DataFrame, incumbent: Profile | Non
 def _challenger(question: Question, labels: pd.DataFrame, incumbent: Profile) -> Profile | None:
     before = labels[labels["outcome_quarter"] < question.quarter]
     newest = str(before["outcome_quarter"].max()) if len(before) else ""
-    if not newest or (incumbent.state, incumbent.quarter) == ("derived", newest):
+    if not newest or (incumbent.state in ("derived", "hypotheses") and incumbent.quarter == newest):
         return None  # the incumbent is that refit
     try:
         return derive(
@@ -167,6 +234,7 @@ def _challenger(question: Question, labels: pd.DataFrame, incumbent: Profile) ->
             minimum=question.minimum,
             seed=question.seed,
             has_tiers=False,
+            hypotheses=question.hypotheses,
         )
     except NotEnoughEvidence:
         return None

@@ -118,13 +118,14 @@ def _statement(profile: Profile) -> str:
         for criterion, c in zip(criteria, columns, strict=True)
     ]
     bins = [c.bin_column for c in columns]
+    chance = "CAST(NULL AS DOUBLE)" if profile.state == "hypotheses" else _probability(profile.fit)
     return (
         f"WITH facts AS (SELECT {_list('account_id', _facts(attributes.values()))} FROM {PLACEHOLDER}), "
         f"states AS (SELECT {_list('account_id', states)} FROM facts), "
         f"points AS (SELECT {_list('account_id', bins, points)} FROM states), "
         f"scores AS (SELECT {_list('account_id', bins, (c.points_column for c in columns), _sums(columns))}"
         f" FROM points) "
-        f"SELECT scores.*, {_probability(profile.fit)} AS win_probability FROM scores"
+        f"SELECT scores.*, {chance} AS win_probability FROM scores"
     )
 
 

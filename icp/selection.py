@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icp.bins import kernel
+from icp.design import with_zero_row
 from icp.fit import AdditiveFit, fit_additive, ordered_kernel
 from icp.label_rows import LabelRows, Mask, cluster_weights, within_account_correlation
 from icp.profile import MISSING, Attribute, Axis, BinDictionary, Grade
 from icp.score_test import attribute_tests
 from icp.stats import Floats, benjamini_hochberg
+from icp.trust import Trust, fit_trusted
 
 AXES: tuple[Axis, ...] = ("fit", "intent")
 ENTER_RATE, STAY_RATE = 0.05, 0.10
@@ -33,16 +35,20 @@ SMALL_CORRELATION, CORRELATION_ROUNDS = 0.02, 6
 
 @dataclass(frozen=True)
 class Evidence:
-    """The labelled rows with all that does not depend on which attributes are looked at."""
+    """The labelled rows with all that does not depend on which attributes are looked at.
+
+    `beliefs` are the effects people believe in before seeing outcomes, per bin of an attribute (`icp.hypotheses`).
+    """
 
     rows: LabelRows
     dictionary: BinDictionary
     change_points: Mapping[str, str] = field(default_factory=dict)
     correlation: float = 0.0
+    beliefs: Mapping[str, Floats] = field(default_factory=dict)
 
     def where(self, mask: Mask) -> Evidence:
         """The same with some of the rows."""
-        return Evidence(self.rows.where(mask), self.dictionary, self.change_points, self.correlation)
+        return replace(self, rows=self.rows.where(mask))
 
     @cached_property
     def weights(self) -> Floats:
@@ -71,17 +77,36 @@ class Evidence:
 
 @dataclass(frozen=True)
 class AxisFit:
-    """Effects of the bins of some attributes. `intercept` is the level of the newest quarter."""
+    """Effects of the bins of some attributes. `intercept` is the level of the newest quarter.
+
+    `believed` are the believed effects of each attribute and `trust` how far they count; absent without beliefs.
+    """
 
     names: tuple[str, ...]
     fit: AdditiveFit
     intercept: float
+    believed: tuple[Floats, ...] = ()
+    trust: Trust | None = None
+
+    @property
+    def effects(self) -> tuple[Floats, ...]:
+        """Log odds of each bin of each attribute: what outcomes say, around what is believed."""
+        own = self.fit.effects[: len(self.names)]
+        if self.trust is None:
+            return own
+        weight = self.trust.coefficient(self.fit)
+        return tuple(effect + weight * mean for effect, mean in zip(own, self.believed, strict=True))
 
     def contrast(self, block: int, shares: Floats) -> tuple[Floats, Floats]:
         """Log odds of each bin against the average account worked, with standard errors."""
         against = np.eye(len(shares)) - shares
-        covariance = against @ self.fit.effect_covariance(block) @ against.T
-        return against @ self.fit.effects[block], np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+        covariance = against @ self._covariance(block) @ against.T
+        return against @ self.effects[block], np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+
+    def _covariance(self, block: int) -> Floats:
+        if self.trust is None:
+            return self.fit.effect_covariance(block)
+        return self.trust.effect_covariance(self.fit, block, self.believed[block])
 
 
 @dataclass(frozen=True)
@@ -155,9 +180,24 @@ def fit_axis(
         columns.append(rows.periods)
         kernels.append(ordered_kernel(len(rows.window), has_missing=False))
     codes = np.column_stack(columns) if columns else np.empty((len(rows), 0), dtype=np.int64)
-    fit = fit_additive(codes, kernels, rows.won, offset=offset, weights=evidence.weights, tau2=tau2)
+
+    def fitted(also: Floats | None = None, fixed: Floats | None = None) -> AdditiveFit:
+        known = offset if also is None else also if offset is None else offset + also
+        return fit_additive(codes, kernels, rows.won, offset=known, fixed=fixed, weights=evidence.weights, tau2=tau2)
+
+    believed = tuple(evidence.beliefs.get(n, np.zeros(len(evidence.dictionary.bins[n]))) for n in names)
+    log_odds = _believed(believed, current)
+    fit, trust = (fitted(), None) if log_odds is None else fit_trusted(fitted, log_odds)
     newest = float(fit.effects[-1][-1]) if has_periods else 0.0
-    return AxisFit(tuple(names), fit, float(fit.intercepts[0]) + newest)
+    return AxisFit(tuple(names), fit, float(fit.intercepts[0]) + newest, believed if trust else (), trust)
+
+
+def _believed(means: Sequence[Floats], codes: Sequence[NDArray[np.int64]]) -> Floats | None:
+    """The believed log odds of each row, None where nothing is believed of these attributes."""
+    if not any(mean.any() for mean in means):
+        return None
+    rows = [with_zero_row(mean)[own] for mean, own in zip(means, codes, strict=True)]
+    return np.asarray(np.sum(rows, axis=0))
 
 
 def shortage(evidence: Evidence, attribute: Attribute) -> str:
@@ -189,11 +229,20 @@ def select(evidence: Evidence, *, held: Collection[str] = (), best_effort: bool 
         best_effort: fill an axis with its provisional attributes even when none is confirmed; for cross-fitting only,
             where a fold with fewer rows must still rank its accounts. Never for a published profile.
     """
-    verdicts = _verdicts(evidence, held)
+    verdicts = _verdicts(replace(evidence, beliefs={}), held)  # a belief is no evidence for itself
     chosen = {axis: _chosen(verdicts, axis, best_effort) for axis in AXES}
+    believed = {axis: _believed_in(evidence, axis, chosen[axis]) for axis in AXES}
+    chosen = {axis: [*chosen[axis], *believed[axis]] for axis in AXES}
     fit = fit_axis(evidence, chosen["fit"])
     intent = fit_axis(evidence, chosen["intent"], fit.fit.linear_predictor)
-    return Selection(fit, intent, tuple(_final(v, chosen[v.attribute.axis]) for v in verdicts))
+    only_believed = {*believed["fit"], *believed["intent"]}
+    return Selection(fit, intent, tuple(_final(v, chosen[v.attribute.axis], only_believed) for v in verdicts))
+
+
+def _believed_in(evidence: Evidence, axis: Axis, chosen: Collection[str]) -> list[str]:
+    """Attributes of an axis that are in the score only because somebody believes in them."""
+    own = {a.name for a in evidence.dictionary.attributes if a.axis == axis}
+    return sorted((own & evidence.beliefs.keys()) - set(chosen))
 
 
 def _verdicts(evidence: Evidence, held: Collection[str]) -> list[Verdict]:
@@ -274,7 +323,9 @@ def _chosen(verdicts: Sequence[Verdict], axis: Axis, best_effort: bool) -> list[
     return confirmed + [v.attribute.name for v in provisional[:room]]
 
 
-def _final(verdict: Verdict, chosen: Sequence[str]) -> Verdict:
+def _final(verdict: Verdict, chosen: Sequence[str], believed: Collection[str]) -> Verdict:
+    if verdict.attribute.name in believed:
+        return replace(verdict, grade="believed", reason="believed; outcomes do not show it yet")
     if verdict.grade == "confirmed" or verdict.attribute.name not in chosen:
         return verdict
     return replace(verdict, grade="provisional", reason="likely, not yet certain")

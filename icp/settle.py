@@ -7,7 +7,7 @@ quarter keeps the incumbent's points and accounts move only because they themsel
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from icp.backtest import Backtest
 from icp.derive import keep
 from icp.errors import ConfigError
+from icp.hypotheses import Hypothesis
 from icp.membership import confirmed, fading, published_changes, qualified_changes
 from icp.paragraph import write_paragraph
 from icp.profile import Criterion, Grade, Profile, Scorecard
@@ -34,6 +35,7 @@ def settle(
     universe: pd.DataFrame | None = None,
     tiers_config: Mapping[str, float] | None = None,
     seed: int = 0,
+    hypotheses: Sequence[Hypothesis] = (),
 ) -> Profile:
     """The profile this quarter publishes, with a note saying why the points were refitted or kept.
 
@@ -49,6 +51,7 @@ def settle(
         universe: the accounts to be scored.
         tiers_config: tier name -> share of the universe, best first.
         seed: of hashed draws.
+        hypotheses: what people believe, as for `derive`.
 
     Raises:
         ConfigError: the candidate was derived without the changes the diff confirmed.
@@ -58,7 +61,15 @@ def settle(
     reason = refit_reason(incumbent, candidate, diff, frame, backtest)
     counted = fading(incumbent, candidate)
     if not reason:
-        kept = keep(incumbent, candidate, frame, universe=universe, tiers_config=tiers_config, seed=seed)
+        kept = keep(
+            incumbent,
+            candidate,
+            frame,
+            universe=universe,
+            tiers_config=tiers_config,
+            seed=seed,
+            hypotheses=hypotheses,
+        )
         note = f"Points kept from {incumbent.derived_in}: nothing changed, so accounts move only if they changed."
         return replace(kept, fading=counted, notes=(*kept.notes, note))
     if dict(candidate.change_points) != dict(diff.change_points):
@@ -77,7 +88,7 @@ def refit_reason(
     """Why the points are to be fitted anew; empty when the quarter is quiet."""
     has_icp, could_have = bool(confirmed(incumbent)), bool(confirmed(candidate))
     if not has_icp:
-        return "the data support an ICP for the first time" if could_have else ""
+        return "the data support an ICP for the first time" if could_have else _belief_reason(incumbent, candidate)
     if diff.is_change:
         return f"a change was confirmed in {candidate.quarter}"
     if backtest is not None and backtest.candidate_is_credibly_better:
@@ -90,6 +101,13 @@ def refit_reason(
     if int(since.sum()) >= int((~since).sum()):
         return f"the evidence has doubled since {incumbent.derived_in}"
     return ""
+
+
+def _belief_reason(incumbent: Profile, candidate: Profile) -> str:
+    """Points that rest on beliefs are never kept: every quarter's outcomes weigh the beliefs anew."""
+    if candidate.state == "hypotheses":
+        return "stated beliefs were weighed anew against the outcomes"
+    return "the beliefs its points rested on no longer hold" if incumbent.state == "hypotheses" else ""
 
 
 def with_sticky_criteria(incumbent: Profile, candidate: Profile, diff: ProfileDiff) -> Profile:
@@ -129,6 +147,8 @@ def _regraded(scorecard: Scorecard, wanted: set[str]) -> Scorecard:
 def _graded(criterion: Criterion, is_wanted: bool) -> Criterion:
     if is_wanted:
         return replace(criterion, grade="confirmed")
+    if criterion.grade == "believed":
+        return criterion
     return replace(criterion, grade="provisional", headline=False)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from icp.diff_words import membership_sentence
 from icp.report import figures, sections, wording
 from icp.report.backtest_view import RIVALS, history_figure, record_sentence, track_record_of
+from icp.report.beliefs_view import belief_rows, beliefs_sentence, believed_names
 from icp.report.change_view import change_lines, changes_sentence
 from icp.report.data import ReportData
 from icp.report.glossary import GLOSSARY
@@ -21,6 +22,7 @@ CONTENTS = (
     ("evidence", "Evidence"),
     ("icp", "The profile"),
     ("criteria", "What wins"),
+    ("beliefs", "Beliefs"),
     ("changes", "What changed"),
     ("tiers", "Tiers"),
     ("backtest", "Last ICP, tested"),
@@ -40,9 +42,14 @@ def page_context(data: ReportData) -> dict[str, Any]:
     limits = {"name_limit": wording.NAME_LIMIT, "title_limit": wording.TITLE_LIMIT, "reasons_limit": REASONS_LIMIT}
     head = {"verdict": verdict_of(data), "pills": sections.pills(data), "facts": sections.facts(data, moves)}
     results = {"profile": profile, "incumbent": data.incumbent, "meta": data.meta}
-    fixed = {"page_title": title, "contents": CONTENTS, "glossary": GLOSSARY, "few": sections.FEW_OPPORTUNITIES}
+    fixed = {"page_title": title, "contents": _contents(data), "glossary": GLOSSARY, "few": sections.FEW_OPPORTUNITIES}
     found = change_context(data.diff) | _findings(data)
     return results | limits | fixed | head | found | _accounts(data, moves) | _openness(data)
+
+
+def _contents(data: ReportData) -> tuple[tuple[str, str], ...]:
+    """The sections of the page; beliefs only where somebody stated any."""
+    return tuple(entry for entry in CONTENTS if entry[0] != "beliefs" or data.beliefs)
 
 
 def change_context(diff: ProfileDiff) -> dict[str, Any]:
@@ -61,6 +68,9 @@ def _findings(data: ReportData) -> dict[str, Any]:
     profile = data.profile
     return {
         "evidence_sentence": sections.evidence_sentence(data),
+        "beliefs": belief_rows(data),
+        "beliefs_sentence": beliefs_sentence(data),
+        "believed_names": believed_names(profile),
         "headline": sections.headline_criteria(profile),
         "further": sections.further_criteria(profile),
         "points_before": sections.points_before(data.incumbent),

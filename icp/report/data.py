@@ -8,6 +8,7 @@ import pandas as pd
 
 from icp.approval import Approval
 from icp.backtest import Backtest
+from icp.beliefs import Beliefs
 from icp.profile import Profile
 from icp.track_record import TrackedQuarter
 from icp.verdicts import ProfileDiff
@@ -74,6 +75,7 @@ class ReportData:
         migration: `previous_tier, tier, migration_cause, accounts` (migration.parquet).
         movers: Rows of `accounts.parquet` that changed tier, see `icp.publication.movers`.
         coverage: One row per attribute, see `icp.publication.coverage`.
+        beliefs: What became of stated beliefs, None where nobody stated any.
     """
 
     profile: Profile
@@ -84,3 +86,4 @@ class ReportData:
     migration: pd.DataFrame = field(default_factory=lambda: no_rows(*MIGRATION_COLUMNS))
     movers: pd.DataFrame = field(default_factory=pd.DataFrame)
     coverage: pd.DataFrame = field(default_factory=lambda: no_rows(*COVERAGE_COLUMNS))
+    beliefs: Beliefs | None = None

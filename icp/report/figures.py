@@ -35,7 +35,7 @@ def _forest_rows(criteria: Sequence[Criterion], incumbent: Profile | None) -> li
         rows += [
             Row(bin_.label, bin_.odds, past.get(bin_.key), f"{times(bin_.odds.value)} {interval_times(bin_.odds)}")
             for bin_ in criterion.bins
-            if bin_.opportunities
+            if bin_.opportunities or criterion.grade == "believed"
         ]
     return rows
 

@@ -31,6 +31,10 @@ GLOSSARY = (
     ("Confirmed", "The effect survives the test and is large enough to act on."),
     ("Provisional", "Not confirmed, but likely enough to sharpen the score; never named as a finding."),
     (
+        "Believed",
+        "In the score because people stated it (hypotheses.yml), not because outcomes show it; graded every quarter.",
+    ),
+    (
         "Changed",
         "The newest quarter’s outcomes contradict the earlier effect, beyond chance and beyond a change in who came.",
     ),

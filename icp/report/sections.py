@@ -26,12 +26,14 @@ FEW_OPPORTUNITIES = 20
 GRADES: dict[Grade, str] = {
     "confirmed": "confirmed",
     "provisional": "provisional",
+    "believed": "believed, not shown",
     "not_confirmed": "cannot tell",
     "not_enough_evidence": "not enough evidence",
 }
 REASONS: dict[Grade, str] = {
     "confirmed": "",
     "provisional": "leans one way and helps the score, but chance alone could do this",
+    "believed": "in the score because people believe in it; outcomes do not show it",
     "not_confirmed": "no effect beyond what chance would show",
     "not_enough_evidence": "too few filled values or outcomes to test",
 }
@@ -58,6 +60,7 @@ def pills(data: ReportData) -> tuple[Pill, ...]:
     """Is it new, is it in force, at a glance."""
     state = {
         "no_icp": Pill("No ICP in the data", "caution"),
+        "hypotheses": Pill("Belief, not evidence", "caution"),
         "kept": Pill("No confirmed change", "good"),
         "derived": Pill(
             "Changed" if data.diff.is_change else "First ICP" if data.incumbent is None else "Refitted", "news"
@@ -70,7 +73,7 @@ def pills(data: ReportData) -> tuple[Pill, ...]:
 def facts(data: ReportData, moves: TierMoves) -> tuple[Fact, ...]:
     """The four figures a revenue lead asks for first."""
     profile = data.profile
-    found = [_best_tier_fact(profile)] if profile.tiers else []
+    found = [_best_tier_fact(profile)] if any(tier.opportunities for tier in profile.tiers) else []
     if moves.compared:
         found.append(
             Fact("Accounts in another tier", count(moves.moved), f"of {count(moves.compared)} that had one before")
@@ -109,6 +112,8 @@ def evidence_sentence(data: ReportData) -> str:
         if filled is not None
         else ""
     )
+    if not profile.opportunities:
+        return "There is no outcome to learn from yet: nothing was tested, the profile rests on what people believe."
     confirmed = sum(test.grade == "confirmed" for test in profile.tests)
     tested = plural(sum(test.p_value is not None for test in profile.tests), "attribute was", "attributes were")
     return (
@@ -120,7 +125,10 @@ def evidence_sentence(data: ReportData) -> str:
 
 
 def headline_criteria(profile: Profile) -> tuple[Criterion, ...]:
-    """The criteria to name: those marked headline, or every confirmed one where none is marked."""
+    """The criteria to name: those marked headline, or every confirmed one where none is marked; of a profile that
+    rests on beliefs, the believed ones, which the page calls so."""
+    if profile.state == "hypotheses":
+        return profile.fit.criteria
     confirmed = tuple(criterion for criterion in profile.fit.criteria if criterion.grade == "confirmed")
     return profile.headline_criteria or confirmed
 
@@ -179,6 +187,7 @@ def unconfirmed_sentence(rows: Sequence[AttributeTest]) -> str:
     """How many candidates stay open, by why."""
     words = {
         "provisional": "provisional",
+        "believed": "believed but not shown",
         "not_confirmed": "not to be told from chance",
         "not_enough_evidence": "without enough evidence",
     }

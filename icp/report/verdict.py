@@ -73,6 +73,11 @@ def _action(data: ReportData, moves: TierMoves) -> str:
         return f"Do not segment on this.{serving} {hope}"
     if data.meta.approval.decision == "held":
         return _held_action(data)
+    if data.profile.state == "hypotheses":
+        return (
+            "Work the best tiers first, and some of the others: outcomes from both are what tells belief from fact. "
+            "lists/net_new.csv names the accounts that fit."
+        )
     if data.incumbent is None:
         return "Work the best tiers first: lists/net_new.csv names the accounts that fit and are not customers yet."
     if data.profile.state == "kept":
