@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from icp.hypotheses import STRENGTH_ODDS, Hypothesis, Placement, belief_text, place, prior_means
+from icp.hypotheses import STRENGTH_ODDS, Hypothesis, belief_text
+from icp.prior_means import Placement, place, prior_means
 from icp.profile import Axis, Estimate
 from icp.selection import AXES, AxisFit, Evidence, fit_axis, shortage
 from icp.stats import Floats, normal_quantile

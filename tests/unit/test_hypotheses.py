@@ -10,8 +10,9 @@ from small_market import ATTRIBUTES, make_accounts, make_outcomes, usual_log_odd
 from icp.approval import decide
 from icp.bins import encode, make_bins
 from icp.errors import NotEnoughEvidence
-from icp.hypotheses import Hypothesis, contradictions, place, prior_means
+from icp.hypotheses import Hypothesis, contradictions
 from icp.points import card_of
+from icp.prior_means import place, prior_means
 from icp.quarterly import Question, answer
 from icp.report import ReportData, diff_markdown, render_report
 from icp.scoring import compile_scoring_sql
