@@ -76,11 +76,12 @@ def read_label_rows(frame: pd.DataFrame, dictionary: BinDictionary) -> LabelRows
     """Check the frame and put it in order; score rows and rows without an outcome are left out.
 
     Raises:
-        ConfigError: A required column is absent, or an observation occurs twice.
+        ConfigError: A required column is absent, an outcome is neither won nor lost, or an observation occurs twice.
     """
     absent = [c for c in REQUIRED if c not in frame]
     if absent:
         raise ConfigError(f"The label frame has no column {', '.join(absent)}; fct_account_features must provide it.")
+    require_won_or_lost(frame)
     labelled = frame[frame["is_won"].notna() & frame["outcome_quarter"].notna()]
     if "role" in labelled:
         labelled = labelled[labelled["role"] == "label"]
@@ -100,6 +101,20 @@ def read_label_rows(frame: pd.DataFrame, dictionary: BinDictionary) -> LabelRows
         periods=np.searchsorted(np.array(window), rows["outcome_quarter"].astype(str).to_numpy(dtype=str)),
         window=window,
     )
+
+
+def require_won_or_lost(frame: pd.DataFrame) -> None:
+    """Refuse outcomes that are neither: read as text, "False" would count as won.
+
+    Raises:
+        ConfigError: `is_won` holds something other than true, false or nothing.
+    """
+    odd = [value for value in frame["is_won"].dropna().unique() if value not in (0, 1)]
+    if odd:
+        raise ConfigError(
+            f"is_won holds {odd[0]!r}, which is neither won nor lost: it must be true, false or empty. Look at the "
+            "mapping of is_won, or at the model that makes the label rows."
+        )
 
 
 def _amounts(rows: pd.DataFrame) -> Floats:

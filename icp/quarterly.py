@@ -16,7 +16,7 @@ from icp.diff import compare
 from icp.entering import extend_bins
 from icp.errors import NotEnoughEvidence
 from icp.hypotheses import Hypothesis
-from icp.label_rows import DEFAULT_MINIMUM, read_label_rows
+from icp.label_rows import DEFAULT_MINIMUM, read_label_rows, require_won_or_lost
 from icp.profile import Attribute, BinDictionary, Profile
 from icp.selection import gather_evidence
 from icp.settle import settle, settled_diff
@@ -158,6 +158,7 @@ def comparable_outcomes(labels: pd.DataFrame, quarter: str) -> tuple[pd.DataFram
     CRMs often hold the won deals of their early years and not the lost ones; such a quarter has a win rate of 100 %,
     which is a fact about record keeping. The newest quarter is never left out: its shortage is for the tests to say.
     """
+    require_won_or_lost(labels)
     rates = labels.groupby("outcome_quarter")["is_won"].mean()
     one_sided = tuple(sorted(str(label) for label, rate in rates.items() if rate in (0.0, 1.0) and label != quarter))
     return labels[~labels["outcome_quarter"].isin(one_sided)].reset_index(drop=True), one_sided
