@@ -170,7 +170,7 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
 
 def _cells(line: PointsLine) -> tuple[str, ...]:
     odds = f"×{line.odds.value:.2f} ({line.odds.low:.2f} to {line.odds.high:.2f})"
-    graded = odds if line.grade == "confirmed" else f"{odds}, provisional"
+    graded = odds if line.grade == "confirmed" else f"{odds}, {line.grade}"
     above = f"{line.points - line.average_points:+.1f}"
     return (str(line.points), above, line.label, line.value, line.bin_label, graded)
 

@@ -81,7 +81,7 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "total_accounts": max(sum(tier.accounts for tier in profile.tiers), 1),
         "backtest": data.backtest,
         "rivals": RIVALS,
-        "promised": {tier.name: tier.rate.value for tier in data.incumbent.tiers} if data.incumbent else {},
+        "promised": {name: rate.value for name, rate in sections.promised_rates(data.incumbent).items()},
         "record": track_record_of(data),
         "record_sentence": record_sentence(track_record_of(data)),
         "history_figure": partial(history_figure, data),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from icp.profile import Criterion, Profile
 from icp.report.charts import Figure, Row, interval_chart, odds_ruler, rate_ruler
 from icp.report.data import ReportData
-from icp.report.sections import headline_criteria, tiers
+from icp.report.sections import headline_criteria, promised_rates, tiers
 from icp.report.wording import clean, interval_percent, interval_times, listing, percent, times
 
 
@@ -42,7 +42,7 @@ def _forest_rows(criteria: Sequence[Criterion], incumbent: Profile | None) -> li
 
 def tier_chart(data: ReportData) -> Markup:
     """Win rate of each tier with its interval, now and as the ICP before promised."""
-    past = {tier.name: tier.rate for tier in data.incumbent.tiers} if data.incumbent else {}
+    past = promised_rates(data.incumbent)
     rows = [
         Row(
             f"Tier {tier.name}",

@@ -152,6 +152,14 @@ def points_before(incumbent: Profile | None) -> dict[tuple[str, str], int]:
     return {(c.attribute, bin_.key): bin_.points for card in cards for c in card.criteria for bin_ in c.bins}
 
 
+def promised_rates(incumbent: Profile | None) -> dict[str, Estimate]:
+    """The win rates the ICP before gave its tiers; one that rests on beliefs alone promised none."""
+    if incumbent is None:
+        return {}
+    measured = incumbent.state != "hypotheses" or any(tier.opportunities for tier in incumbent.tiers)
+    return {tier.name: tier.rate for tier in incumbent.tiers} if measured else {}
+
+
 def tiers(profile: Profile) -> tuple[Tier, ...]:
     """Tiers, best first."""
     return tuple(sorted(profile.tiers, key=lambda tier: -tier.min_score))
