@@ -187,6 +187,27 @@ def reject(
 
 
 @app.command()
+def quick(
+    file: Annotated[Path, typer.Argument(help="A CSV with a row per deal or account.")],
+    outcome: Annotated[str, typer.Option(help="Column that says won or lost.")],
+    value: Annotated[str | None, typer.Option(help="Column with the value of a win.")] = None,
+    date: Annotated[str | None, typer.Option(help="Column with the date of the outcome.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column that names the account.")] = None,
+    won: Annotated[str | None, typer.Option(help="The outcome value that means won.")] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="Column to use although it would be left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; icp-quick-<file> if absent.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """An ICP, its test and a report from one CSV: no project needed."""
+    from flows.quick import Columns, in_words, run_quick, summary
+    from icp.serialize import to_json
+
+    columns = Columns(outcome, value, date, id_, won, tuple(keep or ()))
+    run = run_quick(file, columns, out or Path(f"icp-quick-{file.stem}"))
+    typer.echo(to_json(summary(run)) if as_json else in_words(run))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of icp.yml, for completion in editors."""
     from icp.config import json_schema

@@ -1,0 +1,105 @@
+"""An ICP from one table: derived on all of it, and tested on rows it had not seen.
+
+With dated rows the newest quarter judges a profile of the quarters before; without dates one half of the accounts
+judges a profile of the other. Nothing is compared with an earlier ICP: there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from icp.backtest import MIN_LOSSES, MIN_WINS, Backtest, backtest
+from icp.bins import make_bins
+from icp.derive import derive
+from icp.diff import compare
+from icp.errors import NotEnoughEvidence
+from icp.label_rows import hashed_share
+from icp.profile import Attribute, Profile
+from icp.verdicts import ProfileDiff
+
+LEAST_SHARE = 0.1  # of the rows, for the newest quarters that judge
+UNDATED = "all rows"
+LEARNED_FROM, HELD_OUT = "the half learned from", "the held-out half"  # in this order also as text
+
+
+@dataclass(frozen=True)
+class QuickResult:
+    """The profile of all rows, and how one that had not seen some of them did on those (None: too few to tell)."""
+
+    profile: Profile
+    diff: ProfileDiff
+    backtest: Backtest | None
+
+
+def quick(frame: pd.DataFrame, attributes: Sequence[Attribute], *, name: str, seed: int = 0) -> QuickResult:
+    """Derive and test an ICP on one table.
+
+    Args:
+        frame: label rows as `icp.derive` wants them; all in one `outcome_quarter` when they are not dated.
+        attributes: the candidates, columns of the frame.
+        name: what the profile is called.
+        seed: of folds and bootstrap.
+
+    Raises:
+        NotEnoughEvidence: too few won or lost rows, or no column that could be an attribute.
+    """
+    if not attributes:
+        raise NotEnoughEvidence(
+            "No column of the file can be an attribute, so there is nothing to tell won from lost by."
+        )
+    newest = str(frame["outcome_quarter"].max())
+    dictionary = make_bins(frame, attributes, newest)
+    profile = derive(frame, dictionary, icp=name, quarter=newest, seed=seed)
+    judged = _judged(_halved(frame, seed) if frame["outcome_quarter"].nunique() == 1 else frame, attributes, name, seed)
+    return QuickResult(profile, _first(compare(None, profile, frame, newest), profile), judged)
+
+
+def _first(diff: ProfileDiff, profile: Profile) -> ProfileDiff:
+    """The verdict in words: there is no earlier ICP, so it is about what was found."""
+    found = [criterion.label for criterion in profile.fit.criteria if criterion.grade == "confirmed"]
+    if found:
+        names = " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
+        verb = "tells" if len(found) == 1 else "tell"
+        counts = f"{profile.opportunities:,} rows, {profile.wins:,} of them won"
+        return replace(diff, sentence=f"{names} {verb} won from lost beyond chance ({counts}).")
+    tested = sum(test.p_value is not None for test in profile.tests)
+    sentence = (
+        f"The data support no ICP: of {tested} attributes that could be tested none tells won from lost beyond chance."
+    )
+    return replace(diff, sentence=sentence)
+
+
+def _halved(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    shares = np.array([hashed_share(str(account), seed + 1) for account in frame["account_id"]])
+    return frame.assign(outcome_quarter=np.where(shares < 0.5, LEARNED_FROM, HELD_OUT))
+
+
+def _judged(frame: pd.DataFrame, attributes: Sequence[Attribute], name: str, seed: int) -> Backtest | None:
+    """The newest quarter (or half) judged by a profile that saw only what came before."""
+    first = _first_held_out(frame)
+    if first is None:
+        return None
+    is_held_out = frame["outcome_quarter"] >= first
+    newest, before = str(frame["outcome_quarter"].max()), frame[~is_held_out].reset_index(drop=True)
+    last = str(before["outcome_quarter"].max())
+    try:
+        earlier = derive(before, make_bins(before, attributes, last), icp=name, quarter=last, seed=seed)
+    except NotEnoughEvidence:
+        return None
+    label = newest if first == newest else f"{first} to {newest}"
+    return backtest(earlier, frame.assign(outcome_quarter=frame["outcome_quarter"].mask(is_held_out, label)), label)
+
+
+def _first_held_out(frame: pd.DataFrame) -> str | None:
+    """The newest quarter that makes, with those after it, enough outcomes to judge on; None when none leaves a past."""
+    labels = sorted(frame["outcome_quarter"].unique())
+    for label in reversed(labels[1:]):
+        won = frame.loc[frame["outcome_quarter"] >= label, "is_won"].astype(bool)
+        is_enough = len(won) >= LEAST_SHARE * len(frame) and won.sum() >= MIN_WINS and (~won).sum() >= MIN_LOSSES
+        if is_enough:
+            return str(label)
+    return None

@@ -1,0 +1,201 @@
+"""`icp quick`: what it makes of a file nobody described, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.quick import Columns, QuickRun, in_words, run_quick
+from icp.errors import ConfigError, NotEnoughEvidence
+from icp.profile import Criterion
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
+
+
+def table(rows: int = 900, seed: int = 1) -> pd.DataFrame:
+    """Industry and employees decide; the colour of the logo does not."""
+    rng = np.random.default_rng(seed)
+    industry = rng.choice(["Software", "Retail", "Mining"], rows)
+    employees = np.exp(rng.normal(4, 1.2, rows)).round()
+    log_odds = -1.5 + 1.2 * (industry == "Software") - 1.2 * (industry == "Mining") + 0.6 * (employees > 50)
+    won = rng.random(rows) < 1 / (1 + np.exp(-log_odds))
+    return pd.DataFrame(
+        {
+            "deal_id": [f"D{i:05d}" for i in range(rows)],
+            "company": [f"Company {i} GmbH" for i in range(rows)],
+            "industry": industry,
+            "employees": employees,
+            "logo": rng.choice(["red", "blue", "green"], rows),
+            "tools": rng.choice(["aws;slack", "aws", "slack;jira", ""], rows),
+            "stage": np.where(won, "Closed Won", "Closed Lost"),
+            "closed": pd.to_datetime("2025-01-15") + pd.to_timedelta(rng.integers(0, 360, rows), "D"),
+            "amount": np.where(won, rng.normal(9_000, 500, rows).round(2), np.nan),
+        }
+    )
+
+
+def run(tmp_path: Path, frame: pd.DataFrame, *, columns: Columns | None = None, **csv: object) -> QuickRun:
+    path = tmp_path / "deals.csv"
+    frame.to_csv(path, index=False, **csv)  # type: ignore[call-overload]
+    return run_quick(path, columns or Columns("stage", value="amount"), tmp_path / "out")
+
+
+def confirmed(done: QuickRun) -> set[str]:
+    return {c.attribute for c in done.result.profile.fit.criteria if c.grade == "confirmed"}
+
+
+def criterion(done: QuickRun, name: str) -> Criterion:
+    found = done.result.profile.fit.criterion(name)
+    assert found is not None
+    return found
+
+
+def test_what_decides_is_found_and_tested_on_the_newest_quarter(tmp_path: Path) -> None:
+    done = run(tmp_path, table(), columns=Columns("stage", value="amount", date="closed"))
+    assert confirmed(done) == {"industry", "employees"}
+    assert {b.label: b.stance for b in criterion(done, "industry").bins}["Mining"] == "out"
+    assert done.result.backtest is not None and done.result.backtest.auc is not None
+    assert (done.result.backtest.profile_quarter, done.result.backtest.quarter) == (
+        "2025Q3",
+        "2025Q4 to 2026Q1",
+    )  # nine days of 2026 judge nothing alone
+    assert done.result.backtest.auc.low > 0.55
+    words = in_words(done)
+    assert words.startswith("industry and employees tell won from lost") or words.startswith("employees and industry")
+    assert "Left out: deal_id" in words and "company" in words
+    page = (done.folder / "report.html").read_text()
+    assert "Tested on rows it had not seen" in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert json.loads((done.folder / "quick.json").read_text())["wins"] == done.result.profile.wins
+    assert (done.folder / "scoring.sql").read_text().count("industry") > 1
+
+
+def test_without_dates_one_half_judges_the_other_and_the_result_repeats(tmp_path: Path) -> None:
+    first = run(tmp_path, table())
+    assert first.result.backtest is not None
+    assert first.result.backtest.quarter == "the held-out half"
+    bytes_ = {p.name: p.read_bytes() for p in first.folder.iterdir()}
+    again = run(tmp_path, table())
+    assert {p.name: p.read_bytes() for p in again.folder.iterdir()} == bytes_
+
+
+def test_shuffled_outcomes_are_no_driver(tmp_path: Path) -> None:
+    frame = table(seed=3)
+    frame["stage"] = np.random.default_rng(9).permutation(frame["stage"])
+    done = run(tmp_path, frame)
+    assert done.result.profile.state == "no_icp"
+    assert in_words(done).startswith("The data support no ICP")
+
+
+def test_european_files_read_alike(tmp_path: Path) -> None:
+    frame = table()
+    us = run(tmp_path, frame)
+    european = run(tmp_path, frame, sep=";", decimal=",", encoding="cp1252")
+    assert confirmed(european) == confirmed(us)
+    assert any("separated by ';'" in note for note in european.notes)
+
+
+def test_open_deals_are_left_out_and_counted(tmp_path: Path) -> None:
+    frame = table()
+    frame.loc[:99, "stage"] = "Negotiation"
+    done = run(tmp_path, frame)
+    assert done.result.profile.opportunities == 800
+    assert any("100 rows are neither won nor lost" in note for note in done.notes)
+
+
+def test_a_column_left_out_can_be_kept(tmp_path: Path) -> None:
+    frame = table()
+    frame["industry_id"] = frame["industry"].map({"Software": 7, "Retail": 8, "Mining": 9})
+    assert "industry_id" in dict(run(tmp_path, frame).left_out)
+    kept = run(tmp_path, frame, columns=Columns("stage", value="amount", keep=("industry_id",)))
+    assert "industry_id" not in dict(kept.left_out)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (Columns("Stage"), "no column 'Stage' .*Did you mean 'stage'.*It has: deal_id"),
+        (Columns("logo"), "What 'logo' calls won is not clear. It holds .*--won VALUE"),
+        (Columns("stage", won="Win!"), "No row of 'stage' is 'Win!'"),
+        (Columns("stage", date="logo"), "No value of 'logo' .* reads as a date"),
+        (Columns("stage", keep=("nothing",)), "no column 'nothing' .*--keep"),
+    ],
+)
+def test_a_wrong_column_is_named(tmp_path: Path, columns: Columns, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, table(120), columns=columns)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("stage,size\n", "has a header but no rows"),
+        ("stage,size\nwon,1,2\n", "do not fit the header"),
+    ],
+)
+def test_a_broken_file_is_one_clear_message(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        run_quick(tmp_path / "x.csv", Columns("stage"), tmp_path / "out")
+
+
+def test_one_class_is_not_enough_evidence(tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughEvidence, match="120 won and 0 lost"):
+        run(tmp_path, table(120).assign(stage="Closed Won"))
+
+
+def test_odd_columns_do_no_harm(tmp_path: Path) -> None:
+    frame, rng = table(), np.random.default_rng(4)
+    frame["empty"] = np.nan
+    frame["same"] = "x"
+    frame["negative"] = rng.normal(0, 10, len(frame)).round(2)
+    frame["broken"] = rng.choice(["inf", "-inf", "NaN", "3", "4"], len(frame))
+    frame["many"] = rng.integers(0, 5_000, len(frame)).astype(str) + " street"
+    frame["is_won"] = rng.choice(["a", "b"], len(frame))
+    done = run(tmp_path, pd.concat([frame, frame.head(50)]))
+    left = dict(done.left_out)
+    assert left["empty"] == "no value in any row"
+    assert "same value in every row" in left["same"]
+    assert "many" in left
+    assert confirmed(done) == {"industry", "employees"}
+
+
+def test_somebody_elses_folder_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").write_text("precious")
+    with pytest.raises(ConfigError, match="did not write"):
+        run(tmp_path, table(120))
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not (DATA / "maven_crm").is_dir(), reason=f"no data at {DATA}")
+def test_a_crm_whose_accounts_do_not_decide_has_no_driver(tmp_path: Path) -> None:
+    accounts = pd.read_csv(DATA / "maven_crm/accounts.csv")
+    deals = pd.read_csv(DATA / "maven_crm/sales_pipeline.csv")[["account", "deal_stage", "close_date"]]
+    done = run(
+        tmp_path, deals.merge(accounts, on="account"), columns=Columns("deal_stage", None, "close_date", "account")
+    )
+    assert done.result.profile.state == "no_icp"
+    assert in_words(done).startswith("The data support no ICP")
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not (DATA / "adventureworks_resellers").is_dir(), reason=f"no data at {DATA}")
+def test_resellers_are_told_by_their_business_type(tmp_path: Path) -> None:
+    folder = DATA / "adventureworks_resellers"
+    resellers = pd.read_csv(folder / "DimReseller.csv")
+    orders = pd.read_parquet(folder / "FactResellerSales.parquet", columns=["ResellerKey", "OrderDate", "SalesAmount"])
+    day = pd.to_datetime(orders["OrderDate"])
+    sales = orders[(day >= "2012-04-01") & (day < "2012-07-01")].groupby("ResellerKey")["SalesAmount"].sum()
+    bought = resellers["ResellerKey"].map(sales).fillna(0)
+    leaks = ["FirstOrderYear", "LastOrderYear", "OrderFrequency", "OrderMonth"]
+    frame = resellers.drop(columns=leaks).assign(best=bought.rank(ascending=False) <= 0.2 * len(resellers))
+    done = run(tmp_path, frame, columns=Columns("best", id="ResellerKey"))
+    assert "BusinessType" in confirmed(done)
+    shops = {b.label: b for b in criterion(done, "BusinessType").bins}["Specialty Bike Shop"]
+    assert shops.stance == "out" and shops.odds.high < 0.7
