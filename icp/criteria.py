@@ -132,30 +132,45 @@ def _lifts(axis_fit: AxisFit, evidence: Evidence, codes: Points, effect: Floats,
     """Expected win rate of each bin's deals over that of all deals: shrunk like the effects it is made of.
 
     Unlike the odds it is not "all else equal": the deals of a bin differ in other attributes too. The interval is by
-    the delta method on the log scale from the posterior of all effects. A bin without deals gets the average mix.
+    the delta method on the log scale. Two things are not known exactly: the effects (their posterior), and the mix of
+    other attributes within the bin, of which the deals at hand are a sample. A bin without deals gets the average mix.
     """
-    probability = expit(axis_fit.fit.linear_predictor)
-    rate, slope, counts = _rates(axis_fit, probability, codes, len(effect))
-    every = np.where(codes >= 0, 0, -1)
-    base, base_slope, _ = _rates(axis_fit, probability, every, 1)
+    own = _rates(axis_fit, evidence, codes, len(effect))
+    every = _rates(axis_fit, evidence, np.where(codes >= 0, 0, -1), 1)
+    base, base_sum = every.rate[0], every.rate[0] * every.counts[0]
     lifts = []
-    for b in range(len(effect)):
-        if counts[b]:
-            gradient = slope[b] / rate[b] - base_slope[0] / base[0]
-            spread = float(np.sqrt(max(gradient @ axis_fit.fit.covariance @ gradient, 0.0)))
-            lifts.append(around(float(np.log(rate[b] / base[0])), spread))
-        else:
-            lifts.append(_without_deals(effect[b], error[b], float(base[0])))
+    for b, rate in enumerate(own.rate):
+        if not own.counts[b]:
+            lifts.append(_without_deals(effect[b], error[b], float(base)))
+            continue
+        gradient, bin_sum = own.slope[b] / rate - every.slope[0] / base, rate * own.counts[b]
+        of_effects = gradient @ axis_fit.fit.covariance @ gradient
+        of_mix = own.scatter[b] * (1 / bin_sum**2 - 2 / (bin_sum * base_sum)) + every.scatter[0] / base_sum**2
+        lifts.append(around(float(np.log(rate / base)), float(np.sqrt(max(of_effects + of_mix, 0.0)))))
     return lifts
 
 
-def _rates(axis_fit: AxisFit, probability: Floats, codes: Points, groups: int) -> tuple[Floats, Floats, Points]:
-    """Mean probability per group of rows, its derivative by every coefficient, and how many rows there are."""
-    own = codes >= 0
+@dataclass(frozen=True)
+class _Rates:
+    """Per group of rows: mean probability, its slope by every coefficient, rows, squared deviations summed.
+
+    The deviations of one account's rows go together, so each counts as often as the account has rows.
+    """
+
+    rate: Floats
+    slope: Floats
+    counts: Points
+    scatter: Floats
+
+
+def _rates(axis_fit: AxisFit, evidence: Evidence, codes: Points, groups: int) -> _Rates:
+    probability, own = expit(axis_fit.fit.linear_predictor), codes >= 0
     counts = np.bincount(codes[own], minlength=groups)
     rows = np.maximum(counts, 1)
-    slopes = axis_fit.fit.design.crossed(codes, groups, probability * (1 - probability))
-    return np.bincount(codes[own], probability[own], groups) / rows, slopes / rows[:, None], counts
+    rate = np.bincount(codes[own], probability[own], groups) / rows
+    slopes = axis_fit.fit.design.crossed(codes, groups, probability * (1 - probability)) / rows[:, None]
+    deviations = evidence.rows.repeats[own] * (probability[own] - rate[codes[own]]) ** 2
+    return _Rates(rate, slopes, counts, np.bincount(codes[own], deviations, groups))
 
 
 def _without_deals(effect: float, error: float, base: float) -> Estimate:
