@@ -3,8 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+BENCH := .venv-bench
+PEERED := recovery scale
+CAMPAIGNS := $(filter-out __init__ runner,$(basename $(notdir $(wildcard benchmarks/campaigns/*.py))))
 
-.PHONY: setup setup-dev demo test check fix docs lock clean
+.PHONY: setup setup-dev demo test check fix docs lock clean campaign bench
 
 $(VENV)/.runtime: requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) (first run only, one to two minutes) ..." >&2
@@ -37,9 +40,27 @@ fix: $(VENV)/.dev                ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+$(BENCH)/.peers: benchmarks/requirements-peers.txt
+	@echo "Setting up $(BENCH) for the peers (first run only) ..." >&2
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $<
+	@touch $@
+
+campaign: $(addprefix campaign-,$(sort $(CAMPAIGNS)))  ## every simulation campaign in turn (benchmarks/README.md)
+
+campaign-%: $(VENV)/.runtime     ## one of them, e.g. campaign-coverage
+	@$(BIN)/python -m benchmarks.campaigns.$*
+
+$(addprefix campaign-,$(PEERED)): campaign-%: $(BENCH)/.peers
+	@$(BENCH)/bin/python -m benchmarks.campaigns.$*
+
+bench: $(BENCH)/.peers campaign-scale  ## ours against other methods, and how time and memory grow
+	@$(BENCH)/bin/python -m benchmarks.peers
+
 lock:                            ## re-lock the requirements (needs uv)
 	@uv pip compile --universal requirements-dev.in --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements-dev.txt
 	@uv pip compile --universal requirements.in -c requirements-dev.txt --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.txt
+	@uv pip compile --universal benchmarks/requirements-peers.in -c requirements-dev.txt --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o benchmarks/requirements-peers.txt
 
 clean:                           ## remove what can be made again; never the lake
-	@rm -rf $(VENV) dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf $(VENV) $(BENCH) dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache

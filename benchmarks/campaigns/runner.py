@@ -28,24 +28,29 @@ Trial = Callable[[int, Case], Mapping[str, float]]
 
 
 def run_trials(
-    trial: Trial, cases: Sequence[Case], runs: int, workers: int = 2, *, first_seed: int = 0
+    trial: Trial, cases: Sequence[Case], runs: int, workers: int = 2, *, first_seed: int = 0, alone: bool = False
 ) -> pd.DataFrame:
-    """Every case with every seed; one row each: the case's own columns, `seed`, and what the trial returned."""
+    """Every case with every seed; one row each: the case's own columns, `seed`, and what the trial returned.
+
+    `alone` gives every trial a fresh process with no other beside it, for trials that measure time and memory.
+    """
     jobs = [(seed, case) for seed in range(first_seed, first_seed + runs) for case in cases]
-    if workers <= 1:
+    if workers <= 1 and not alone:
         outcomes = [_one(trial, job) for job in jobs]
     else:
-        outcomes = _in_parallel(trial, jobs, workers)
+        outcomes = _in_parallel(trial, jobs, 1 if alone else workers, 1 if alone else None)
     rows = [{**case, "seed": seed, **outcome} for (seed, case), outcome in zip(jobs, outcomes, strict=True)]
     return pd.DataFrame(rows)
 
 
-def _in_parallel(trial: Trial, jobs: Sequence[tuple[int, Case]], workers: int) -> list[Mapping[str, float]]:
+def _in_parallel(
+    trial: Trial, jobs: Sequence[tuple[int, Case]], workers: int, trials_per_process: int | None
+) -> list[Mapping[str, float]]:
     """Fresh processes with one BLAS thread each; progress on stderr when someone is watching."""
     os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
     context = multiprocessing.get_context("spawn")
     outcomes: list[Mapping[str, float]] = []
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=trials_per_process) as pool:
         for outcome in pool.map(partial(_one, trial), jobs):
             outcomes.append(outcome)
             if sys.stderr.isatty():

@@ -1,12 +1,16 @@
 """The campaigns must still run, and their figures must not depend on how many processes made them."""
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.campaigns import coverage, recovery, scale, shuffled
 from benchmarks.campaigns.runner import run_trials, summarise, write_table
+from benchmarks.peers import calibration_error, stability, top_decile_lift
+from benchmarks.peers import trial as peers_trial
 from benchmarks.worlds import RECIPES, make_world, relabelled
 
 
@@ -42,3 +46,36 @@ def test_a_world_is_what_it_says(kind):
     ratio = world.frame["outcome_value"][wins].sum() / world.value_if_won[wins].sum()
     assert ratio == pytest.approx(1, abs=0.12)
     assert relabelled(world, 1).frame["is_won"].sum() == wins.sum()
+
+
+@pytest.mark.parametrize(
+    ("trial", "case", "measures"),
+    [
+        (recovery.trial, {"kind": "mixed", "rows": 400, "fresh": 300}, recovery.MEASURES),
+        (coverage.trial, {"kind": "additive", "rows": 500, "market": 400, "aligned": True}, coverage.MEASURES),
+        (shuffled.trial, {"rows": 300, "deals": 2}, shuffled.MEASURES),
+        (scale.trial, {"contender": "icp-refresh", "rows": 300}, ("seconds", "seconds_with_tiers", "peak_gib")),
+    ],
+    ids=["recovery", "coverage", "shuffled", "scale"],
+)
+def test_one_trial_of_a_campaign(trial, case, measures):
+    outcome = trial(3, case)
+    assert set(outcome) == set(measures)
+    assert all(isinstance(v, float) or np.isscalar(v) for v in outcome.values())
+
+
+def test_a_peer_that_is_not_installed_gives_no_figures():
+    case = {"data": "additive-1000", "fresh": 400, "resamples": 2}
+    mine = peers_trial(0, {**case, "contender": "icp-refresh"})
+    assert 0.55 < mine["auc"] < 0.85 and mine["precision"] > 0.6
+    if find_spec("pysubgroup") is None:
+        assert peers_trial(0, {**case, "contender": "pysubgroup"}) == {}
+
+
+def test_measures_of_the_comparison():
+    won, probability = np.repeat([1.0, 0.0], [10, 90]), np.repeat([0.5, 0.1], [10, 90])
+    assert top_decile_lift(won, probability) == pytest.approx(10)
+    assert top_decile_lift(won, np.full(100, 0.1)) == pytest.approx(1)
+    assert calibration_error(won, probability) == pytest.approx(0.1 * 0.5 + 0.9 * 0.1)
+    assert stability([frozenset("ab"), frozenset("ab")], "abcd") == pytest.approx(1)
+    assert stability([frozenset("ab"), frozenset("cd")], "abcd") < 0
