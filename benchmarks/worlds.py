@@ -111,7 +111,7 @@ def make_world(
         rows: known outcomes.
         seed: the same seed gives the same world.
         attributes: candidates in all.
-        planted: attributes that matter, in effects or in segments.
+        planted: attributes that matter, in effects or in segments (all of them, where there are no more).
         universe: accounts to be scored, drawn like the labelled ones.
         base: log odds of the average account.
         correlated: correlation of the latent positions through the common factor (its sign alternates).
@@ -128,7 +128,7 @@ def make_world(
     known = _known(rng, rows + universe, attributes, missing)
     features = _features(latent, known, declared)
     recipe = RECIPES[kind]
-    chosen = [int(j) for j in rng.choice(attributes, planted, replace=False)]
+    chosen = [int(j) for j in rng.choice(attributes, min(planted, attributes), replace=False)]
     additive, segments = _truth(rng, recipe, chosen, declared, strength)
     seen = _aligned(latent, features, declared, rows) if aligned else latent
     effects = {

@@ -40,7 +40,14 @@ Floats = NDArray[np.float64]
 
 
 def trial(seed: int, case: Case) -> Mapping[str, float]:
-    world = make_world(case["kind"], case["rows"], seed, universe=case.get("market", MARKET), aligned=case["aligned"])
+    world = make_world(
+        case["kind"],
+        case["rows"],
+        seed,
+        universe=case.get("market", MARKET),
+        aligned=case["aligned"],
+        attributes=case.get("attributes", 28),
+    )
     dictionary = make_bins(world.frame, world.attributes, "2026Q4")
     profile = derive(
         world.frame, dictionary, icp="coverage", quarter="2026Q4", universe=world.universe, tiers_config=TIERS

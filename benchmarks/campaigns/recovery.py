@@ -27,7 +27,9 @@ MEASURES = (
 
 
 def trial(seed: int, case: Case) -> Mapping[str, float]:
-    world = make_world(case["kind"], case["rows"], seed, universe=case.get("fresh", FRESH))
+    world = make_world(
+        case["kind"], case["rows"], seed, universe=case.get("fresh", FRESH), attributes=case.get("attributes", 28)
+    )
     won = np.random.default_rng(seed).random(len(world.universe)) < world.universe_win_probability
     fitted = ours(world.frame, world.attributes, seed)
     auc = auc_with_interval(won, fitted.probability(world.universe)).value

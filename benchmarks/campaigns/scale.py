@@ -32,7 +32,7 @@ GIB = 1024**2  # ru_maxrss counts KiB
 
 
 def trial(seed: int, case: Case) -> Mapping[str, float]:
-    world = make_world("mixed", case["rows"], seed, attributes=ATTRIBUTES, universe=3000)
+    world = make_world("mixed", case["rows"], seed, attributes=case.get("attributes", ATTRIBUTES), universe=3000)
     frame, attributes = world.frame, world.attributes
     del world
     started = time.perf_counter()

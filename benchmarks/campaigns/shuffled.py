@@ -30,7 +30,14 @@ MEASURES = ("nothing_confirmed", "no_profile", "lift_covers_1")
 
 
 def trial(seed: int, case: Case) -> Mapping[str, float]:
-    world = make_world("mixed", case["rows"], seed, universe=1000, deals_per_account=case["deals"])
+    world = make_world(
+        "mixed",
+        case["rows"],
+        seed,
+        universe=1000,
+        deals_per_account=case["deals"],
+        attributes=case.get("attributes", 28),
+    )
     world = relabelled(world, seed)
     dictionary = make_bins(world.frame, world.attributes, "2026Q4")
     profile = derive(world.frame, dictionary, icp="shuffled", quarter="2026Q4", has_tiers=False)

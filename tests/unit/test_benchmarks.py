@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+from coin import toss
 
 from benchmarks.campaigns import coverage, recovery, scale, shuffled
 from benchmarks.campaigns.runner import run_trials, summarise, write_table
@@ -14,14 +15,10 @@ from benchmarks.peers import trial as peers_trial
 from benchmarks.worlds import RECIPES, make_world, relabelled
 
 
-def coin(seed, case):
-    return {"heads": float(np.random.default_rng(seed).random() < case["chance"])}
-
-
 def test_results_do_not_depend_on_the_number_of_workers():
     cases = [{"name": "fair", "chance": 0.5}, {"name": "sure", "chance": 1.0}]
-    alone = run_trials(coin, cases, 6, workers=1)
-    pd.testing.assert_frame_equal(alone, run_trials(coin, cases, 6, workers=2))
+    alone = run_trials(toss, cases, 6, workers=1)
+    pd.testing.assert_frame_equal(alone, run_trials(toss, cases, 6, workers=2))
     table = summarise(alone, ["name"], ["heads"]).set_index("name")
     fair = alone.loc[alone["name"] == "fair", "heads"]
     assert table.loc["fair", "mc_error"] == pytest.approx(fair.std() / math.sqrt(6))
@@ -51,10 +48,18 @@ def test_a_world_is_what_it_says(kind):
 @pytest.mark.parametrize(
     ("trial", "case", "measures"),
     [
-        (recovery.trial, {"kind": "mixed", "rows": 400, "fresh": 300}, recovery.MEASURES),
-        (coverage.trial, {"kind": "additive", "rows": 500, "market": 400, "aligned": True}, coverage.MEASURES),
-        (shuffled.trial, {"rows": 300, "deals": 2}, shuffled.MEASURES),
-        (scale.trial, {"contender": "icp-refresh", "rows": 300}, ("seconds", "seconds_with_tiers", "peak_gib")),
+        (recovery.trial, {"kind": "mixed", "rows": 400, "fresh": 300, "attributes": 14}, recovery.MEASURES),
+        (
+            coverage.trial,
+            {"kind": "additive", "rows": 500, "market": 400, "aligned": True, "attributes": 8},
+            coverage.MEASURES,
+        ),
+        (shuffled.trial, {"rows": 300, "deals": 2, "attributes": 6}, shuffled.MEASURES),
+        (
+            scale.trial,
+            {"contender": "icp-refresh", "rows": 300, "attributes": 6},
+            ("seconds", "seconds_with_tiers", "peak_gib"),
+        ),
     ],
     ids=["recovery", "coverage", "shuffled", "scale"],
 )
