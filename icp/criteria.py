@@ -170,7 +170,8 @@ def _rates(axis_fit: AxisFit, evidence: Evidence, codes: Points, groups: int) ->
     rate = np.bincount(codes[own], probability[own], groups) / rows
     slopes = axis_fit.fit.design.crossed(codes, groups, probability * (1 - probability)) / rows[:, None]
     deviations = evidence.rows.repeats[own] * (probability[own] - rate[codes[own]]) ** 2
-    return _Rates(rate, slopes, counts, np.bincount(codes[own], deviations, groups))
+    scatter = np.bincount(codes[own], deviations, groups).astype(float)
+    return _Rates(rate, slopes, counts, scatter)
 
 
 def _without_deals(effect: float, error: float, base: float) -> Estimate:
