@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flows.ingest import IngestResult
+    from flows.monitor import MonitorResult
     from flows.refresh import RefreshResult
     from icp.config import Settings
 
@@ -29,4 +30,14 @@ def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, pla
     if plain:
         return ingest(settings, source=source, extracted_at=now)
     result: IngestResult = icp_ingest(project=str(settings.path), source=source)
+    return result
+
+
+def monitor_by_hand(settings: Settings, *, icp: str, as_of: str | None, now: datetime, plain: bool) -> MonitorResult:
+    """Look once for drift between quarters; what is written is the same either way."""
+    from flows.monitor import icp_monitor, moment, monitor
+
+    if plain:
+        return monitor(settings, icp=icp, as_of=moment(settings, as_of, now))
+    result: MonitorResult = icp_monitor(project=str(settings.path), icp=icp, as_of=as_of)
     return result

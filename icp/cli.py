@@ -132,6 +132,29 @@ def refresh(
 
 
 @app.command()
+def monitor(
+    as_of: Annotated[str | None, typer.Option("--as-of", help="A past day such as 2026-11-16; now if absent.")] = None,
+    icp: IcpName = "main",
+    project: Project = DEFAULT_PROJECT,
+    plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+    as_json: AsJson = False,
+    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 4 while anything drifts.")] = False,
+) -> None:
+    """Say whether anything moved since the ICP in force was made: who comes, what wins, how well tiers separate."""
+    from flows.by_hand import monitor_by_hand
+    from flows.monitor import as_text
+    from icp.errors import DriftFound
+    from icp.serialize import to_json
+
+    settings = _settings(project)
+    with _progress():
+        result = monitor_by_hand(settings, icp=icp, as_of=as_of, now=datetime.now(UTC), plain=plain)
+    typer.echo(to_json(result.report) if as_json else as_text(result.report))
+    if fail_on_drift and result.report.is_drift:
+        raise DriftFound(f"{result.report.headline} Report: {result.path}")
+
+
+@app.command()
 def diff(
     before: Annotated[str, typer.Argument(help="Quarter or quarter/revision, for example 2026Q1 or 2026Q1/r2.")],
     after: Annotated[str, typer.Argument(help="Quarter or quarter/revision.")],

@@ -220,6 +220,12 @@ class MinimumSection(Section):
     losses: Annotated[int, Field(ge=1)] = 20
 
 
+class MonitorSection(Section):
+    """How often the weekly look between quarters may cry wolf, over everything watched together."""
+
+    false_alarms_per_year: Annotated[float, Field(gt=0, le=2)] = 0.2
+
+
 class IcpSettings(Section):
     """One ICP: what it explains, from how much history, and how it is approved."""
 
@@ -230,6 +236,7 @@ class IcpSettings(Section):
     approval: ApprovalSection = ApprovalSection()
     minimum: MinimumSection = MinimumSection()
     hypotheses: Annotated[str | None, Field(min_length=1)] = None
+    monitor: MonitorSection = MonitorSection()
 
     @field_validator("tiers")
     @classmethod

@@ -21,6 +21,12 @@ class GateFailed(IcpError):
     exit_code = 3
 
 
+class DriftFound(IcpError):
+    """The monitor says drift and was asked to fail on it (`--fail-on-drift`); its report is kept all the same."""
+
+    exit_code = 4
+
+
 class LockHeld(IcpError):
     """Another run is writing to this lake."""
 

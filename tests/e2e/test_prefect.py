@@ -128,7 +128,7 @@ def worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def test_every_deployment_is_scheduled(server: Server) -> None:
     names = {d["name"] for d in server.post("/deployments/filter", {})}
-    assert names == {"daily", "quarterly"}
+    assert names == {"daily", "quarterly", "weekly"}
     runs = wait_until(lambda: server.post("/flow_runs/filter", {"limit": 50}), 60, "a scheduled run")
     assert {run["state_type"] for run in runs} == {"SCHEDULED"}
 

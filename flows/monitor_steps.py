@@ -1,0 +1,200 @@
+"""The steps of a weekly look: what came since the ICP in force, read from the lake; nothing published is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import flows.dbt_project
+from icp.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from icp.calendar import Quarter
+    from icp.config import Settings
+    from icp.drift_report import DriftReport, MonitorState
+    from icp.profile import Profile
+
+SQL_TIME = "%Y-%m-%d %H:%M:%S"
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class MonitorPlan:
+    """Everything decided before work starts: the revision watched and the settled weeks since its quarter.
+
+    `weeks` are (number, start, end); of a best-customer label, whose outcomes come once a quarter, the numbers are those
+    of the quarters' last weeks and the ranges are whole quarters.
+    """
+
+    settings: Settings
+    icp: str
+    revision: Path
+    baseline: str
+    as_of: datetime
+    weeks: tuple[tuple[int, datetime, datetime], ...]
+
+    @property
+    def last_week(self) -> int:
+        return self.weeks[-1][0] if self.weeks else 0
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.lake / "monitor" / self.icp
+
+
+def plan_monitor(settings: Settings, icp: str, as_of: datetime) -> MonitorPlan:
+    """Find the ICP in force at that moment and the weeks whose outcomes have settled since.
+
+    Raises:
+        ConfigError: no ICP was in force, or nothing had landed by then.
+    """
+    from icp.lake import Lake
+    from icp.published import PublishedStore
+
+    settings.icp(icp)
+    calendar, store = settings.calendar, PublishedStore(settings.lake, icp)
+    closed = calendar.last_closed(as_of)
+    revision = store.incumbent(before_quarter=calendar.previous(closed, -1).label)
+    if revision is None:
+        raise ConfigError(f"No ICP '{icp}' was in force on {as_of:%Y-%m-%d}: run `icp refresh` before `icp monitor`.")
+    if not Lake(settings.lake).accepted_loads(as_of):
+        raise ConfigError(f"Nothing has landed that was true by {as_of:%Y-%m-%d}. Run `icp ingest` first.")
+    quarter = calendar.quarter(revision.parent.name)
+    settled = as_of - timedelta(days=calendar.settle_days)
+    weeks = (
+        _weeks(quarter.end, settled) if settings.icp(icp).label.kind == "won" else _quarters(settings, quarter, settled)
+    )
+    baseline = f"{revision.parent.name}/{revision.name}"
+    return MonitorPlan(settings, icp, revision, baseline, as_of, tuple(weeks))
+
+
+def _weeks(start: datetime, settled: datetime) -> list[tuple[int, datetime, datetime]]:
+    count = max((settled - start) // WEEK, 0)
+    return [(n + 1, start + n * WEEK, start + (n + 1) * WEEK) for n in range(count)]
+
+
+def _quarters(settings: Settings, quarter: Quarter, settled: datetime) -> list[tuple[int, datetime, datetime]]:
+    from icp.drift_tests import WEEKS
+
+    calendar = settings.calendar
+    found: list[tuple[int, datetime, datetime]] = []
+    following = calendar.previous(quarter, -1)
+    while following.end <= settled:
+        found.append((WEEKS * (len(found) + 1), following.start, following.end))
+        following = calendar.previous(following, -1)
+    return found
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The label rows the ICP in force was derived on, and the settled outcomes since with their `week`."""
+
+    before: pd.DataFrame = field(repr=False)
+    since: pd.DataFrame = field(repr=False)
+
+
+def read_outcomes(plan: MonitorPlan) -> Outcomes:
+    """Build the features of the outcomes that came since with dbt, as a refresh would, and read the baseline's."""
+    from icp.feature_frame import read_features, read_label_rows
+    from icp.quarterly import comparable_outcomes
+
+    scratch = plan.settings.lake / "cache" / "monitor"
+    scratch.mkdir(parents=True, exist_ok=True)
+    paths = {"features_path": str(scratch / "features.parquet"), "declared_path": str(scratch / "declared.parquet")}
+    flows.dbt_project.build(
+        plan.settings.dbt_project,
+        select=("+fct_account_features", "+fct_account_declared_attributes"),
+        variables=_variables(plan) | paths,
+        warehouse=scratch / "warehouse.duckdb",
+        scratch=plan.settings.lake / "cache",
+    )
+    frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
+    before, _ = comparable_outcomes(read_label_rows(plan.revision), plan.revision.parent.name)
+    return Outcomes(before, _with_week(frame, plan))
+
+
+def _with_week(frame: pd.DataFrame, plan: MonitorPlan) -> pd.DataFrame:
+    numbers = {_label(number): number for number, _, _ in plan.weeks}
+    week = frame["outcome_quarter"].map(numbers)
+    is_new = (frame["role"] == "label") & week.notna()
+    return frame[is_new].assign(week=week[is_new].astype(int)).reset_index(drop=True)
+
+
+def _label(week: int) -> str:
+    return f"week {week:03d}"
+
+
+def _variables(plan: MonitorPlan) -> dict[str, Any]:
+    """What the features are as of; the quarters dbt knows are here the weeks (dbt only asks when each begins and ends)."""
+    from icp.lake import Lake
+
+    settings = plan.settings
+    ranges = [(_label(number), start, end) for number, start, end in _with_lead_in(plan)]
+    last_end = plan.weeks[-1][2] if plan.weeks else plan.as_of
+    return {
+        "as_of": _sql(plan.as_of),
+        "quarter_end": _sql(last_end),
+        "quarters": [{"label": label, "start": _sql(start), "end": _sql(end)} for label, start, end in ranges],
+        "timezone": settings.calendar.timezone,
+        "landed": Lake(settings.lake).landed_files(plan.as_of),
+        "declared_attributes": [{"name": a.name, "kind": a.kind} for a in settings.declared_attributes],
+        "label": settings.icp(plan.icp).label.model_dump(),
+        "reporting_currency": settings.reporting_currency,
+    }
+
+
+def _with_lead_in(plan: MonitorPlan) -> Sequence[tuple[int, datetime, datetime]]:
+    """A best-customer horizon of several quarters opens before the first quarter since; those quarters come first."""
+    label, calendar = plan.settings.icp(plan.icp).label, plan.settings.calendar
+    if label.kind == "won":
+        return plan.weeks
+    own = calendar.quarter(plan.revision.parent.name)
+    earlier = [calendar.previous(own, n) for n in range(label.horizon_quarters - 1)]
+    return [*((-n, q.start, q.end) for n, q in reversed(list(enumerate(earlier)))), *plan.weeks]
+
+
+def _sql(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime(SQL_TIME)
+
+
+def judge_drift(plan: MonitorPlan, outcomes: Outcomes) -> tuple[DriftReport, MonitorState]:
+    """Look at everything watched, in the light of what the last run said."""
+    from flows.reading import read_profile
+    from icp.drift import Watch, monitor
+    from icp.serialize import rounded
+
+    profile: Profile = read_profile(plan.revision)
+    section = plan.settings.icp(plan.icp).monitor
+    watch = Watch(profile, plan.baseline, f"{plan.as_of:%Y-%m-%d}", plan.last_week, section.false_alarms_per_year)
+    report, state = monitor(watch, outcomes.before, outcomes.since, _remembered(plan))
+    return rounded(report), state
+
+
+def _remembered(plan: MonitorPlan) -> MonitorState | None:
+    from icp.drift_report import MonitorState
+    from icp.serialize import from_json
+
+    path = plan.folder / "state.json"
+    return from_json(MonitorState, path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> Path:
+    """Write the report of the day, then what to remember; a look back does not make the monitor forget later weeks."""
+    from icp import atomic
+    from icp.serialize import to_json
+
+    path = plan.folder / f"{plan.as_of:%Y-%m-%d}.json"
+    atomic.write_bytes(path, to_json(report).encode())
+    known = _remembered(plan)
+    if known is None or not _is_look_back(plan, known):
+        atomic.write_bytes(plan.folder / "state.json", to_json(state).encode())
+    return path
+
+
+def _is_look_back(plan: MonitorPlan, known: MonitorState) -> bool:
+    return plan.baseline.partition("/")[0] < known.baseline.partition("/")[0]
