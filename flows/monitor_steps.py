@@ -43,6 +43,11 @@ class MonitorPlan:
         return self.weeks[-1][0] if self.weeks else 0
 
     @property
+    def day(self) -> str:
+        """The date the report is of, in the company's own zone."""
+        return f"{self.as_of.astimezone(self.settings.calendar.zone):%Y-%m-%d}"
+
+    @property
     def folder(self) -> Path:
         return self.settings.lake / "monitor" / self.icp
 
@@ -170,7 +175,7 @@ def judge_drift(plan: MonitorPlan, outcomes: Outcomes) -> tuple[DriftReport, Mon
 
     profile: Profile = read_profile(plan.revision)
     section = plan.settings.icp(plan.icp).monitor
-    watch = Watch(profile, plan.baseline, f"{plan.as_of:%Y-%m-%d}", plan.last_week, section.false_alarms_per_year)
+    watch = Watch(profile, plan.baseline, plan.day, plan.last_week, section.false_alarms_per_year)
     report, state = monitor(watch, outcomes.before, outcomes.since, _remembered(plan))
     return rounded(report), state
 
@@ -188,7 +193,7 @@ def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> 
     from icp import atomic
     from icp.serialize import to_json
 
-    path = plan.folder / f"{plan.as_of:%Y-%m-%d}.json"
+    path = plan.folder / f"{plan.day}.json"
     atomic.write_bytes(path, to_json(report).encode())
     known = _remembered(plan)
     if known is None or not _is_look_back(plan, known):

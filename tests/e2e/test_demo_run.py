@@ -172,3 +172,19 @@ def test_an_extract_of_a_later_quarter_is_not_news_for_an_earlier_one(demo_run: 
     icp("ingest", "--plain", "-p", str(project / "icp.yml"), home=tmp_path)
     done = icp("refresh", "--quarter", "2026Q3", "--plain", "-p", str(project / "icp.yml"), home=tmp_path)
     assert "nothing new" in done.stdout
+
+
+def test_the_monitor_sees_the_weeks_since_and_leaves_what_is_published_alone(
+    demo_run: DemoRun, tmp_path: Path
+) -> None:
+    copy = demo_run.copy(tmp_path / "watched", keep_quarters_before="2026Q3")
+    published = tree_hash(copy / "lake/published")
+    asked = ("monitor", "--plain", "--json", "--as-of", "2026-10-05", "--project", str(copy / "icp.yml"))
+    report = json.loads(icp(*asked, home=demo_run.home).stdout)
+    assert (report["baseline"], report["week"]) == ("2026Q2/r1", 13)
+    assert report["outcomes"] > 200
+    assert report["monitors"].keys() == {"population", "concept", "performance"}
+    assert "not enough data" not in report["monitors"].values()
+    assert tree_hash(copy / "lake/published") == published
+    kept = sorted(p.name for p in (copy / "lake/monitor/main").iterdir())
+    assert kept == ["2026-10-05.json", "state.json"]
