@@ -174,9 +174,7 @@ def test_an_extract_of_a_later_quarter_is_not_news_for_an_earlier_one(demo_run: 
     assert "nothing new" in done.stdout
 
 
-def test_the_monitor_sees_the_weeks_since_and_leaves_what_is_published_alone(
-    demo_run: DemoRun, tmp_path: Path
-) -> None:
+def test_the_monitor_sees_the_weeks_since_and_leaves_what_is_published_alone(demo_run: DemoRun, tmp_path: Path) -> None:
     copy = demo_run.copy(tmp_path / "watched", keep_quarters_before="2026Q3")
     published = tree_hash(copy / "lake/published")
     asked = ("monitor", "--plain", "--json", "--as-of", "2026-10-05", "--project", str(copy / "icp.yml"))
