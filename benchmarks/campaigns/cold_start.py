@@ -30,7 +30,7 @@ from icp.selection import Evidence, fit_axis
 from icp.stats import Floats, auc_with_interval
 
 SIZES = (20, 50, 100, 200, 1000)
-PUBLISHED = (20, 200, 1000)
+PUBLISHED = (20, 200)
 PRIORS = ("none", "right", "half-right", "wrong")
 ROWS, ACCOUNTS, STRENGTH = 1500, 4000, 1.3
 SPREADS: tuple[tuple[float, Strength], ...] = ((0.25, "weak"), (0.5, "medium"), (np.inf, "strong"))
@@ -132,7 +132,7 @@ def _belief(name: str, effect: Floats, codes: Floats, dictionary: BinDictionary)
 
 def main() -> None:
     """Run the campaign and write its table."""
-    options = arguments(__doc__ or "", runs=30, cases=PRIORS)
+    options = arguments(__doc__ or "", runs=14, cases=PRIORS)
     frame = run_trials(trial, [{"prior": prior} for prior in options.cases], options.runs, options.workers)
     measures = [m for m in MEASURES if m in frame]
     table = summarise(frame, ["prior"], measures)
