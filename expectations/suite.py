@@ -6,7 +6,8 @@ additions, all under `meta`, so that a rule needs no Python:
   suite meta.parameters     what the caller must (`required`) or may give (a default); null skips the rule
   suite meta.includes       other suites whose expectations belong to this one too
   rule  meta.rule, meta.fix the rule and its remedy in plain words, as shown to people
-  rule  meta.for_each       repeat the rule: a list, `text_columns`, `numeric_columns`, or the name of a list parameter;
+  rule  meta.for_each       repeat the rule: a list, `text_columns`, `numeric_columns`, `outcome_columns`, or the name of
+                            a list parameter;
                             the element is `{column}`, or, when it is a mapping, `{<its keys>}`
   rule  meta.needs          skip the rule when this parameter is null
   rule  meta.tolerated_share  up to this share of rows the rule only warns
@@ -32,6 +33,7 @@ from ruamel.yaml.error import YAMLError
 from icp.errors import ConfigError
 
 SUITES = Path(__file__).parent
+OUTCOMES = ("is_won", "outcome_quarter", "outcome_value")
 _WHOLE = re.compile(r"^\{(\w+)(?:\s*\+\s*(\d+)\s*days?)?\}$")
 _INSIDE = re.compile(r"\{(\w+)\}")
 
@@ -146,7 +148,8 @@ def _columns_by_kind(frame: pd.DataFrame) -> dict[str, list[str]]:
         for name in frame
         if pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
     ]
-    return {"text_columns": text, "numeric_columns": numeric}
+    outcomes = dict.fromkeys([*OUTCOMES, *(name for name in frame.columns if str(name).startswith("outcome_"))])
+    return {"text_columns": text, "numeric_columns": numeric, "outcome_columns": list(outcomes)}
 
 
 def _came_from_outside(name: str) -> bool:

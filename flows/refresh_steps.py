@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
     from icp.hypotheses import Hypothesis
+    from icp.label_rules import LeftOut, Requirement
     from icp.profile import Attribute, Profile
     from icp.published import PublishedStore
     from icp.quarterly import QuarterResult, Question
@@ -65,6 +66,7 @@ class Features:
     universe: pd.DataFrame = field(repr=False)
     attributes: tuple[Attribute, ...]
     hypotheses: tuple[Hypothesis, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Derived:
 
 def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetime) -> Plan:
     """Decide what will be run from what, and whether it has been published already."""
+    from icp.label_rules import require_families
     from icp.lake import Lake
     from icp.published import PublishedStore
 
@@ -96,6 +99,7 @@ def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetim
     store, lake = PublishedStore(settings.lake, icp), Lake(settings.lake)
     if not lake.accepted_loads(as_of):
         raise ConfigError(f"Nothing has landed that was true by {as_of:%Y-%m-%d}. Run `icp ingest` first.")
+    require_families(label_requirements(settings.icp(icp)), lake.landed_files(as_of))
     incumbent = store.incumbent(before_quarter=chosen.label)
     hashes = {
         "inputs": lake.inputs_hash(as_of),
@@ -106,6 +110,13 @@ def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetim
     latest = store.latest(chosen.label)
     same = latest is not None and store.manifest(latest)["run_key"] == run_key(hashes.values())
     return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, latest if same else None)
+
+
+def label_requirements(config: IcpSettings) -> tuple[Requirement, ...]:
+    """What a good customer must have shown; nothing under another label."""
+    from icp.label_rules import requirements
+
+    return requirements(section.model_dump(exclude_none=True) for section in config.label.require)
 
 
 @contextmanager
@@ -124,6 +135,7 @@ def build_features(plan: Plan, working: Path) -> Features:
     from icp import attributes
     from icp.feature_frame import read_features
     from icp.hypotheses_file import resolve
+    from icp.label_rules import apply_label
     from icp.publication import write_parquet
 
     scratch = plan.cache / "features"
@@ -136,14 +148,17 @@ def build_features(plan: Plan, working: Path) -> Features:
         warehouse=plan.warehouse,
         scratch=plan.cache,
     )
-    frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
+    labelled = apply_label(
+        read_features(Path(paths["features_path"]), Path(paths["declared_path"])), label_requirements(plan.config)
+    )
+    frame = labelled.frame
     write_parquet(working / "features.parquet", frame)
     built_in = attributes.from_columns(columns["fct_account_features"], "fct_account_features")
     candidates = attributes.candidates(built_in, plan.settings.declared_attributes, plan.config.exclude_attributes)
     hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
-    labels, universe = (frame[rows].reset_index(drop=True) for rows in (is_label, ~is_label))
-    return Features(labels, universe, candidates, hypotheses)
+    labels, universe = frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True)
+    return Features(labels, universe, candidates, hypotheses, labelled.left_out)
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:

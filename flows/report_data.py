@@ -20,7 +20,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     accounts = publication.read_accounts(working)
     return ReportData(
         profile=profile,
-        meta=_meta(plan, derived),
+        meta=_meta(plan, features, derived),
         incumbent=derived.incumbent,
         diff=derived.result.diff,
         backtest=derived.result.backtest,
@@ -31,9 +31,9 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     )
 
 
-def _meta(plan: Plan, derived: Derived) -> ReportMeta:
+def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
     from icp.publication import read_history
-    from icp.report.data import ReportMeta
+    from icp.report.data import Exclusion, ReportMeta
 
     number = (plan.store.revisions(plan.quarter.label) or [0])[-1] + 1
     return ReportMeta(
@@ -46,15 +46,21 @@ def _meta(plan: Plan, derived: Derived) -> ReportMeta:
         code_hash=plan.hashes["code"],
         label=_label(plan),
         sources=_sources(plan),
+        exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
         history=read_history(_past(plan)),
     )
 
 
 def _label(plan: Plan) -> str:
+    from flows.refresh_steps import label_requirements
+
     label = plan.config.label
     if label.kind == "won":
         return "won against lost"
-    quarters = "quarter" if label.horizon_quarters == 1 else f"{label.horizon_quarters} quarters"
+    quarters = "quarter" if label.horizon == 1 else f"{label.horizon} quarters"
+    if label.kind == "good_customer":
+        rules = " and ".join(rule.words for rule in label_requirements(plan.config))
+        return f"won and, within {quarters} of the win, {rules}, against lost or won and not that"
     return f"best {label.top_share:.0%} by {label.measure.replace('_', ' ')} of the next {quarters} against the rest"
 
 

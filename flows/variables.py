@@ -16,8 +16,9 @@ def feature_variables(plan: Plan) -> dict[str, Any]:
     """What the features are as of, which quarters have outcomes, and which landed files count."""
     from icp.lake import Lake
 
-    calendar = plan.settings.calendar
-    first = calendar.previous(plan.quarter, plan.config.lookback_quarters)
+    calendar, label = plan.settings.calendar, plan.config.label
+    waits = label.horizon if label.kind == "good_customer" else 0  # deals are that much older than their outcomes
+    first = calendar.previous(plan.quarter, plan.config.lookback_quarters + waits)
     return {
         "as_of": _sql(plan.as_of),
         "quarter_end": _sql(plan.quarter.end),
@@ -27,7 +28,7 @@ def feature_variables(plan: Plan) -> dict[str, Any]:
         "timezone": calendar.timezone,
         "landed": Lake(plan.settings.lake).landed_files(plan.as_of),
         "declared_attributes": [{"name": a.name, "kind": a.kind} for a in plan.settings.declared_attributes],
-        "label": plan.config.label.model_dump(),
+        "label": label.model_dump(exclude={"require"}) | {"horizon_quarters": label.horizon},
         "reporting_currency": plan.settings.reporting_currency,
     }
 

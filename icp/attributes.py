@@ -8,6 +8,8 @@ from typing import Any, get_args
 from icp.errors import ConfigError
 from icp.profile import Attribute, Family, Kind
 
+OUTCOME, NEVER = "outcome_", ("is_won", "is_worked", "is_customer")
+
 
 def from_columns(columns: Mapping[str, Mapping[str, Any]], place: str) -> tuple[Attribute, ...]:
     """The attributes a dbt model declares with `meta: {icp: …}` on its columns; other columns are not candidates.
@@ -17,7 +19,8 @@ def from_columns(columns: Mapping[str, Mapping[str, Any]], place: str) -> tuple[
         place: The model's name, for error messages.
 
     Raises:
-        ConfigError: a declaration names an unknown kind or family, or cuts that do not ascend.
+        ConfigError: a declaration names an unknown kind or family, cuts that do not ascend, or a column that knows the
+            outcome.
     """
     return tuple(
         _attribute(name, column, f"{place}.{name}") for name, column in columns.items() if "icp" in column["meta"]
@@ -45,6 +48,8 @@ def candidates(
 
 def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:
     meta = column["meta"]["icp"]
+    if name in NEVER or name.startswith(OUTCOME):
+        raise ConfigError(f"{place} is known only after the outcome and can be no attribute: take its meta.icp away.")
     cuts = tuple(float(cut) for cut in meta.get("cuts", ()))
     _require(meta.get("kind"), Kind, f"{place}: kind")
     _require(meta.get("family"), Family, f"{place}: family")

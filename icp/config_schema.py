@@ -198,13 +198,55 @@ class SourceSettings(Section):
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
 
 
-class LabelSection(Section):
-    """What counts as a good outcome: a won deal, or being among the best customers of the following quarters."""
+class RequireSection(Section):
+    """What a good customer must have shown within the horizon after the win; all of it."""
 
-    kind: Literal["won", "best_customer"] = "won"
+    min_gross_margin: float | None = None
+    min_revenue: float | None = None
+    min_tenure_months: Annotated[float, Field(gt=0)] | None = None
+    min_expansion: Annotated[float, Field(gt=0)] | None = None
+    not_churned: Literal[True] | None = None
+    repeat: Literal[True] | None = None
+    min_nps: Annotated[float, Field(ge=0, le=10)] | None = None
+    min_csat: float | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("an entry of `require` names a rule, such as `not_churned: true`")
+        return self
+
+
+class LabelSection(Section):
+    """What counts as a good outcome: a won deal, one that brought a good customer, or being among the best customers.
+
+    `horizon_quarters` is how long after the win a good customer is judged (4), or how long best customers are (1).
+    """
+
+    kind: Literal["won", "good_customer", "best_customer"] = "won"
     measure: Literal["revenue", "gross_margin"] = "revenue"
     top_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    horizon_quarters: Annotated[int, Field(ge=1, le=8)] = 1
+    horizon_quarters: Annotated[int, Field(ge=1, le=8)] | None = None
+    require: tuple[RequireSection, ...] = ()
+
+    @property
+    def horizon(self) -> int:
+        """Quarters until an outcome is known in full."""
+        return self.horizon_quarters or (1 if self.kind == "best_customer" else 4)
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        if bool(self.require) != (self.kind == "good_customer"):
+            raise ValueError("`require` says what a good customer is: give it with `kind: good_customer`, and only then")
+        for rule in self.require:
+            if rule.min_expansion is not None and self.horizon < 2:
+                raise ValueError("`min_expansion` compares quarters: it needs `horizon_quarters` of 2 or more")
+            if (rule.min_tenure_months or 0) > 3 * self.horizon:
+                raise ValueError(
+                    f"`min_tenure_months: {rule.min_tenure_months:g}` can never be reached within a horizon of "
+                    f"{3 * self.horizon} months; lengthen `horizon_quarters`"
+                )
+        return self
 
 
 class ApprovalSection(Section):

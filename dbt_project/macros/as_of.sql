@@ -25,3 +25,9 @@
 {% macro days_between(first, last) -%}
   {{ dbt.datediff(first, last, 'day') }}
 {%- endmacro %}
+
+
+{# Calendar months from the month of `first` to the month of `last`. #}
+{% macro months_between(first, last) -%}
+  {{ dbt.datediff(first, last, 'month') }}
+{%- endmacro %}

@@ -15,6 +15,9 @@ final as (
         spine.outcome_quarter,
         spine.is_won,
         cast(spine.outcome_value as double) as outcome_value,
+        cast(spine.outcome_is_mature as boolean) as outcome_is_mature,
+        {{ outcome_facts('outcomes') }},
+        cast(spine.is_worked as boolean) as is_worked,
         attributes.is_backfilled,
         tenure.is_customer,
 
@@ -38,6 +41,7 @@ final as (
         attributes.known_at
     from spine
     left join {{ ref('int_account_attributes__as_of') }} as attributes on spine.observation_id = attributes.observation_id
+    left join {{ ref('int_won_deals__outcomes') }} as outcomes on spine.observation_id = outcomes.observation_id
     left join {{ ref('feat_account__size') }} as size on spine.observation_id = size.observation_id
     left join {{ ref('feat_account__industry') }} as industry on spine.observation_id = industry.observation_id
     left join {{ ref('feat_account__location') }} as location on spine.observation_id = location.observation_id

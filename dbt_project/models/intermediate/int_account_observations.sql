@@ -16,20 +16,25 @@ final as (
         observed_at,
         outcome_quarter,
         is_won,
-        outcome_value
+        outcome_value,
+        outcome_is_mature,
+        null as is_worked
     from labels
 
     union all
 
     select
-        'score:' || account_id as observation_id,
-        account_id,
+        'score:' || accounts.account_id as observation_id,
+        accounts.account_id,
         'score' as role,
         {{ as_of() }} as observed_at,
         null as outcome_quarter,
         null as is_won,
-        null as outcome_value
+        null as outcome_value,
+        null as outcome_is_mature,
+        worked.account_id is not null as is_worked
     from accounts
+    left join {{ ref('int_accounts__worked') }} as worked on accounts.account_id = worked.account_id
 )
 
 select * from final

@@ -1,5 +1,5 @@
 {% set label = var('label') %}
-{% set horizon_quarters = label.horizon_quarters | default(1) %}
+{% set horizon_quarters = label.horizon_quarters | default(1, true) %}
 {% set measure = label.measure | default('revenue') %}
 
 with accounts as (
@@ -52,7 +52,8 @@ final as (
         outcome_value > 0
         and percent_rank() over (partition by outcome_quarter order by outcome_value desc, account_id asc)
         < {{ label.top_share | default(0.2) }} as is_won,
-        outcome_value
+        outcome_value,
+        true as outcome_is_mature
     from measured
 )
 
