@@ -189,7 +189,14 @@ def _question(plan: Plan, features: Features) -> Question:
     from icp.quarterly import Question
 
     minimum = plan.config.minimum.model_dump()
-    return Question(plan.icp, plan.quarter.label, plan.config.tiers, minimum, hypotheses=features.hypotheses)
+    return Question(
+        plan.icp,
+        plan.quarter.label,
+        plan.config.tiers,
+        minimum,
+        hypotheses=features.hypotheses,
+        label_rules=label_requirements(plan.config),
+    )
 
 
 def derive_profile(plan: Plan, features: Features) -> Derived:

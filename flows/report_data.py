@@ -28,6 +28,9 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
         migration=publication.read_migration(working),
         movers=publication.movers(accounts, publication.tier_names(profile)),
         coverage=publication.coverage(features.labels, features.universe, features.attributes),
+        sensitivity=derived.result.sensitivity,
+        exposure=derived.result.exposure,
+        contrasts=derived.result.contrasts,
     )
 
 

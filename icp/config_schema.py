@@ -237,7 +237,9 @@ class LabelSection(Section):
     @model_validator(mode="after")
     def _rules_fit(self) -> Self:
         if bool(self.require) != (self.kind == "good_customer"):
-            raise ValueError("`require` says what a good customer is: give it with `kind: good_customer`, and only then")
+            raise ValueError(
+                "`require` says what a good customer is: give it with `kind: good_customer`, and only then"
+            )
         for rule in self.require:
             if rule.min_expansion is not None and self.horizon < 2:
                 raise ValueError("`min_expansion` compares quarters: it needs `horizon_quarters` of 2 or more")

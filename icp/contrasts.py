@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from icp.bins import encode
 from icp.label_rows import hashed_share, read_label_rows
 from icp.label_rules import DEAL_WON, is_true
 from icp.profile import MISSING, BinDictionary, Estimate, Profile
@@ -26,7 +25,7 @@ LEAST_SHARE = 0.03
 
 @dataclass(frozen=True)
 class BinContrast:
-    """Odds of a bin against the average account of the universe, in both contrasts."""
+    """Odds of a bin against the average account of the bins that are worked, in both contrasts."""
 
     key: str
     label: str
@@ -59,7 +58,9 @@ class Contrasts:
     attributes: tuple[AttributeContrast, ...]
 
 
-def compare_contrasts(profile: Profile, labels: pd.DataFrame, universe: pd.DataFrame, seed: int = 0) -> Contrasts | None:
+def compare_contrasts(
+    profile: Profile, labels: pd.DataFrame, universe: pd.DataFrame, seed: int = 0
+) -> Contrasts | None:
     """Fit customers against the universe beside won against lost; None with too few customers or accounts.
 
     Only fit attributes are looked at: what an account does now follows from being worked. Nothing of it enters the
@@ -80,7 +81,7 @@ def compare_contrasts(profile: Profile, labels: pd.DataFrame, universe: pd.DataF
     rows = read_label_rows(labels, dictionary)
     deals = gather_evidence(rows, dictionary, profile.change_points)
     people = Evidence(read_label_rows(frame, dictionary), dictionary)
-    lines = _side_by_side(deals, people, encode(universe, dictionary))
+    lines = _side_by_side(deals, people)
     return Contrasts(customers, len(frame) - customers, lines)
 
 
@@ -103,7 +104,7 @@ def customers_and_background(labels: pd.DataFrame, universe: pd.DataFrame, quart
     return frame.assign(outcome_quarter=quarter, outcome_value=np.nan)
 
 
-def _side_by_side(deals: Evidence, people: Evidence, universe: pd.DataFrame) -> tuple[AttributeContrast, ...]:
+def _side_by_side(deals: Evidence, people: Evidence) -> tuple[AttributeContrast, ...]:
     names = [a.name for a in deals.dictionary.attributes if not shortage(deals, a) and not shortage(people, a)]
     fits = fit_axis(deals, names), fit_axis(people, names)
     found = select(deals), select(people)
@@ -111,9 +112,11 @@ def _side_by_side(deals: Evidence, people: Evidence, universe: pd.DataFrame) -> 
     lines = []
     for block, name in enumerate(names):
         bins = deals.dictionary.bins[name]
-        shares = np.bincount(universe[name], minlength=len(bins)) / max(len(universe), 1)
+        thick = np.minimum(people.shares(name), deals.shares(name)) >= LEAST_SHARE
+        # Both against the mix of the market, as far as it is worked: a bin nobody works would drag one average down.
+        shares = people.shares(name) * thick
+        shares = shares / max(float(shares.sum()), 1e-9)
         both = _confirmed(found[0], name) and _confirmed(found[1], name)
-        thick = np.minimum(shares, deals.shares(name)) >= LEAST_SHARE
         sides = [fit.contrast(block, shares) for fit in fits]
         opposite = _opposite(*sides) & thick & both & np.array([b.key != MISSING for b in bins])
         odds = [_odds(*side) for side in sides]

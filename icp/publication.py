@@ -52,6 +52,7 @@ def write_findings(folder: Path, data: ReportData) -> None:
     _write_text(folder / "backtest.json", to_json(judgement(data)))
     if data.beliefs is not None:
         _write_text(folder / "beliefs.json", to_json(data.beliefs))
+    _write_text(folder / "sensitivity.json", to_json({"icp": data.profile.icp, "sensitivity": data.sensitivity}))
     write_csv(folder / "accounts.csv", accounts)
     for name, chosen in LISTS.items():
         columns = [column for column in LIST_COLUMNS if column in accounts]
@@ -67,6 +68,7 @@ def evidence(data: ReportData) -> Mapping[str, Any]:
         "icp": profile.icp, "quarter": profile.quarter, "state": profile.state, "window": profile.window,
         "opportunities": profile.opportunities, "wins": profile.wins, "base_rate": profile.base_rate,
         "tests": profile.tests, "tiers": profile.tiers, "notes": profile.notes, "change_points": profile.change_points,
+        "exposure": data.exposure, "contrasts": data.contrasts,
         "coverage": coverage.to_dict("records"), "exclusions": meta.exclusions, "sources": meta.sources,
         "as_of": meta.as_of, "inputs_hash": meta.inputs_hash, "config_hash": meta.config_hash,
         "code_hash": meta.code_hash,

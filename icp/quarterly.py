@@ -11,22 +11,29 @@ from icp.backtest import Backtest, backtest
 from icp.beliefs import Beliefs, trust_sentence, weigh
 from icp.bins import encode, make_bins
 from icp.cold_start import belief_diff
+from icp.contrasts import Contrasts, compare_contrasts
 from icp.derive import derive, with_tiers
 from icp.diff import compare
 from icp.entering import extend_bins
 from icp.errors import NotEnoughEvidence
+from icp.exposure import Exposure, measure_exposure
 from icp.hypotheses import Hypothesis
 from icp.label_rows import DEFAULT_MINIMUM, read_label_rows, require_won_or_lost
+from icp.label_rules import Requirement
 from icp.profile import Attribute, BinDictionary, Profile
 from icp.selection import gather_evidence
+from icp.sensitivity import Sensitivity, label_sensitivity
 from icp.settle import settle, settled_diff
 from icp.verdicts import ProfileDiff
 
 
 @dataclass(frozen=True)
 class QuarterResult:
-    """What one quarter says: the profile to publish, the fresh candidate behind it, what changed, how the last ICP did,
-    and what became of stated beliefs (None where nobody stated any)."""
+    """What one quarter says: the profile to publish, the fresh candidate behind it, what changed, how the last ICP did.
+
+    `beliefs`: what became of stated ones; `sensitivity`: would other labels say the same; `exposure` and `contrasts`:
+    whose deals it rests on. None where nobody stated any, or the data cannot say.
+    """
 
     profile: Profile
     candidate: Profile
@@ -34,12 +41,18 @@ class QuarterResult:
     diff: ProfileDiff
     backtest: Backtest | None
     beliefs: Beliefs | None = None
+    sensitivity: Sensitivity | None = None
+    exposure: Exposure | None = None
+    contrasts: Contrasts | None = None
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked of a quarter's data: which ICP, which quarter, how tiers are cut, the least that counts, and what
-    people believe already."""
+    people believe already.
+
+    `label_rules` are what the ICP's label asks of a won deal beyond being won; the label rows already follow them.
+    """
 
     icp: str
     quarter: str
@@ -47,6 +60,7 @@ class Question:
     minimum: Mapping[str, int]
     seed: int = 0
     hypotheses: tuple[Hypothesis, ...] = ()
+    label_rules: tuple[Requirement, ...] = ()
 
 
 def answer(
@@ -104,7 +118,21 @@ def answer(
     notes += _left_out_notes(left_out)
     profile = replace(profile, notes=(*profile.notes, *notes))
     result = QuarterResult(profile, candidate, incumbent, settled_diff(diff, incumbent, profile), judged)
+    result = _with_reliance(result, question, labels, universe)
     return _with_beliefs(result, question, labels, universe)
+
+
+def _with_reliance(
+    result: QuarterResult, question: Question, labels: pd.DataFrame, universe: pd.DataFrame
+) -> QuarterResult:
+    """The result with what it relies on: the label, and whose deals there are."""
+    profile, exposure = result.profile, measure_exposure(result.profile, universe)
+    return replace(
+        result,
+        sensitivity=label_sensitivity(profile, labels, question.label_rules),
+        exposure=exposure,
+        contrasts=compare_contrasts(profile, labels, universe, question.seed) if exposure else None,
+    )
 
 
 def _left_out_notes(quarters: Sequence[str]) -> list[str]:

@@ -13,7 +13,9 @@ from icp.report.change_view import change_lines, changes_sentence
 from icp.report.data import ReportData
 from icp.report.glossary import GLOSSARY
 from icp.report.migration import TierMoves, migration_matrix, tier_moves
+from icp.report.sensitivity_view import sensitivity_context
 from icp.report.verdict import verdict_of
+from icp.report.worked_view import worked_context
 from icp.verdicts import ProfileDiff
 
 REASONS_LIMIT = 160
@@ -23,6 +25,8 @@ CONTENTS = (
     ("icp", "The profile"),
     ("criteria", "What wins"),
     ("beliefs", "Beliefs"),
+    ("worked", "Who was worked"),
+    ("labels", "Other labels"),
     ("changes", "What changed"),
     ("tiers", "Tiers"),
     ("backtest", "Last ICP, tested"),
@@ -43,7 +47,7 @@ def page_context(data: ReportData) -> dict[str, Any]:
     head = {"verdict": verdict_of(data), "pills": sections.pills(data), "facts": sections.facts(data, moves)}
     results = {"profile": profile, "incumbent": data.incumbent, "meta": data.meta}
     fixed = {"page_title": title, "contents": _contents(data), "glossary": GLOSSARY, "few": sections.FEW_OPPORTUNITIES}
-    found = change_context(data.diff) | _findings(data)
+    found = change_context(data.diff) | _findings(data) | worked_context(data) | sensitivity_context(data)
     return results | limits | fixed | head | found | _accounts(data, moves) | _openness(data)
 
 

@@ -9,7 +9,10 @@ import pandas as pd
 from icp.approval import Approval
 from icp.backtest import Backtest
 from icp.beliefs import Beliefs
+from icp.contrasts import Contrasts
+from icp.exposure import Exposure
 from icp.profile import Profile
+from icp.sensitivity import Sensitivity
 from icp.track_record import TrackedQuarter
 from icp.verdicts import ProfileDiff
 
@@ -76,6 +79,9 @@ class ReportData:
         movers: Rows of `accounts.parquet` that changed tier, see `icp.publication.movers`.
         coverage: One row per attribute, see `icp.publication.coverage`.
         beliefs: What became of stated beliefs, None where nobody stated any.
+        sensitivity: The headline criteria under other labels; None where no fact about customers is known.
+        exposure: Whose accounts were worked; None where it is not recorded.
+        contrasts: Won against lost beside customers against all accounts.
     """
 
     profile: Profile
@@ -87,3 +93,6 @@ class ReportData:
     movers: pd.DataFrame = field(default_factory=pd.DataFrame)
     coverage: pd.DataFrame = field(default_factory=lambda: no_rows(*COVERAGE_COLUMNS))
     beliefs: Beliefs | None = None
+    sensitivity: Sensitivity | None = None
+    exposure: Exposure | None = None
+    contrasts: Contrasts | None = None

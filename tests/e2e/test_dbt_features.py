@@ -260,3 +260,35 @@ def test_accounts_and_deals_alone_are_enough(market: Market) -> None:
     assert acme["employees"] == 40.0
     absent = ("technologies", "technology_count", "technology_maturity", "visits_30d", "events_365d", "tenure_years")
     assert all(acme[name] is None for name in absent)
+
+
+def test_what_became_of_won_deals_is_known_when_their_horizon_is_over(market: Market, tmp_path: Path) -> None:
+    """d-won is of 28 February 2025 in New York: what acme paid until May counts once the second quarter is over."""
+    landing = Landing(tmp_path)
+    landing.loads = list(market.landing.loads)
+    landing.land("revenue", "2025-06-30", [
+        {"account_id": "acme", "month": month, "revenue": revenue, "gross_margin": margin, "currency": "USD"}
+        for month, revenue, margin in (("2025-04-01", 30.0, 9.0), ("2025-06-01", 70.0, 20.0), ("2025-07-01", 1e6, 1e6))
+    ])  # fmt: skip
+    landing.land("surveys", "2025-06-30", [
+        {"response_id": "r1", "account_id": "acme", "survey_kind": "NPS", "score": 9.0, "responded_at": "2025-05-01"},
+        {"response_id": "r2", "account_id": "acme", "survey_kind": "NPS", "score": 0.0, "responded_at": "2024-05-01"},
+    ])  # fmt: skip
+    label = {"kind": "good_customer", "horizon_quarters": 1}
+    folder = market.build("good", SUMMER, landed=landing.files(SUMMER), label=label)
+    rows = rows_by(folder / "features.parquet", "observation_id")
+    won, lost, young = rows["d-won"], rows["d-lost"], rows["d-new"]
+    facts = ("outcome_revenue", "outcome_gross_margin", "outcome_tenure_months", "outcome_is_churned", "outcome_nps")
+    assert (won["outcome_quarter"], won["outcome_is_mature"]) == ("2025Q2", True)
+    assert [won[name] for name in facts] == [80.0, 9.0, 2.0, False, 9.0]
+    assert (lost["outcome_quarter"], lost["outcome_is_mature"], lost["outcome_revenue"]) == ("2025Q1", True, None)
+    assert (young["outcome_quarter"], young["outcome_is_mature"]) == (None, False)
+    outcomes = [name for name in won if name.startswith("outcome_")]
+    assert len(outcomes) == 11
+    assert all(row[name] is None for row in rows.values() if row["role"] == "score" for name in outcomes)
+
+
+def test_accounts_sales_had_an_opportunity_with_were_worked(spring: dict[str, dict[str, Any]]) -> None:
+    worked = {name: row["is_worked"] for name, row in spring.items() if row["role"] == "score"}
+    assert worked == {"score:acme": True, "score:bolt": True, "score:late": True}
+    assert {row["is_worked"] for row in spring.values() if row["role"] == "label"} == {None}

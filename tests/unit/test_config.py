@@ -220,3 +220,30 @@ def test_reading_the_configuration_imports_nothing_heavy() -> None:
     code = "import sys, icp.config; print(*{'pandas', 'pyarrow', 'numpy', 'tldextract'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("label", "problem"),
+    [
+        ("{kind: good_customer}", "give it with `kind: good_customer`, and only then"),
+        ("{kind: won, require: [{not_churned: true}]}", "give it with `kind: good_customer`, and only then"),
+        ("{kind: good_customer, require: [{}]}", "names a rule"),
+        ("{kind: good_customer, require: [{not_churned: false}]}", "not_churned"),
+        ("{kind: good_customer, horizon_quarters: 1, require: [{min_expansion: 1.1}]}", "2 or more"),
+        ("{kind: good_customer, horizon_quarters: 2, require: [{min_tenure_months: 12}]}", "a horizon of 6 months"),
+    ],
+)
+def test_labels_that_cannot_be_meant(tmp_path: Path, label: str, problem: str) -> None:
+    assert problem in complaint(tmp_path, "{kind: won}", label)
+
+
+def test_a_good_customer_is_judged_after_a_year_unless_said_otherwise(tmp_path: Path) -> None:
+    label = "{kind: good_customer, require: [{min_gross_margin: 10000}, {not_churned: true, min_nps: 7}]}"
+    section = config.load(write(tmp_path, GOOD.replace("{kind: won}", label)), {}).icp("main").label
+    assert section.horizon == 4
+    assert [rule.model_dump(exclude_none=True) for rule in section.require] == [
+        {"min_gross_margin": 10000.0},
+        {"not_churned": True, "min_nps": 7.0},
+    ]
+    best = config.load(write(tmp_path, GOOD.replace("{kind: won}", "{kind: best_customer}")), {})
+    assert best.icp("main").label.horizon == 1

@@ -61,7 +61,7 @@ def test_bins_that_were_never_worked_are_named() -> None:
     found = measure_exposure(profile, universe)
     assert found is not None
     (size,) = [c for c in found.criteria if c.attribute == "employees"]
-    assert [b.support for b in size.bins if b.accounts][0] == "no_deals"
+    assert next(b.support for b in size.bins if b.accounts) == "no_deals"
     rare = universe.assign(is_worked=universe["is_worked"] & ((size_band(universe) != 2) | (universe.index % 12 == 0)))
     again = measure_exposure(profile, rare)
     assert again is not None

@@ -387,6 +387,7 @@ def test_good_features_pass_and_coverage_is_reported() -> None:
         ({"outcome_quarter": ["2026Q3", None, None, None]}, "every label row has outcome_quarter"),
         ({"is_won": pd.Series([True, False, True, None], dtype=object)}, "no score row knows an outcome (is_won)"),
         ({"outcome_value": [1.0, 0.0, 3.0, None]}, "no score row knows an outcome (outcome_value)"),
+        ({"outcome_nps": [9.0, None, 9.0, None]}, "no score row knows an outcome (outcome_nps)"),
         ({"outcome_quarter": ["2026Q2", "2026Q2", None, None]}, "the newest quarter (2026Q3) has at least one outcome"),
         ({"employees": [math.inf, 1.0, 2.0, 3.0]}, "employees is a finite number"),
         (

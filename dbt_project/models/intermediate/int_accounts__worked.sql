@@ -8,7 +8,8 @@ final as (
     from {{ ref('int_opportunities__resolved') }} as opportunities
     cross join opened
     where
-        (opportunities.exclusion is null or opportunities.exclusion = 'open')
+        '{{ var("label").kind }}' in ('won', 'good_customer')
+        and (opportunities.exclusion is null or opportunities.exclusion = 'open')
         and coalesce(opportunities.decided_at, opportunities.created_at) >= opened.starts_at
 )
 
