@@ -16,7 +16,7 @@ from icp.selection import Evidence, Selection, gather_evidence, select
 
 Standing = Literal["stands", "no_longer", "reversed", "too_few"]
 WON = "won"
-LEAST_PER_CLASS, LEAST_FAILING = 20, 10
+LEAST_PER_CLASS, LEAST_FAILING, LEAST_OF_WON = 20, 10, 1 / 3
 GROWN, PROMOTER = 1.0, 7.0
 
 
@@ -24,8 +24,8 @@ GROWN, PROMOTER = 1.0, 7.0
 class CriterionUnderLabel:
     """Whether one headline criterion of the profile stands under another label.
 
-    `no_longer`: confirmed when the same deals are judged by won and lost, not under this label. `too_few`: these deals
-    are too few to confirm it under either.
+    `no_longer`: confirmed when the same deals are judged by won and lost, not under this label. `too_few`: not confirmed,
+    and these deals do not confirm it for won against lost either, or hold less than a third as many good ones as won.
     """
 
     attribute: str
@@ -81,7 +81,7 @@ def label_sensitivity(
     rows = read_label_rows(frame, profile.bins)
     evidence = gather_evidence(replace(rows, won=won.astype(float)), profile.bins, profile.change_points)
     plain = _select(profile, evidence)
-    checks = [_check(profile, WON, evidence, plain, plain)]
+    checks = [_check(profile, WON, evidence, plain, plain, float(won.sum()))]
     for words, rules in tried.items():
         known, good = won & _all(rules, frame, "known"), won & _all(rules, frame, "met")
         checks.append(_try(profile, words, evidence, plain, _Judged(good, ~won | known)))
@@ -139,7 +139,7 @@ def _try(profile: Profile, words: str, evidence: Evidence, plain: Selection, jud
         return _untried(words, good, f"fewer than {LEAST_PER_CLASS} good customers")
     rows: LabelRows = replace(evidence.rows.where(judged.known), won=good.astype(float))
     relabelled = Evidence(rows, evidence.dictionary, evidence.change_points, evidence.correlation)
-    return _check(profile, words, relabelled, _select(profile, relabelled), plain)
+    return _check(profile, words, relabelled, _select(profile, relabelled), plain, float(evidence.rows.won.sum()))
 
 
 def _untried(words: str, good: Mask, reason: str) -> LabelCheck:
@@ -150,16 +150,21 @@ def _select(profile: Profile, evidence: Evidence) -> Selection:
     return select(evidence, held={criterion.attribute for criterion in profile.headline_criteria})
 
 
-def _check(profile: Profile, words: str, evidence: Evidence, found: Selection, plain: Selection) -> LabelCheck:
+def _check(
+    profile: Profile, words: str, evidence: Evidence, found: Selection, plain: Selection, wins: float
+) -> LabelCheck:
     good = evidence.rows.won > 0
-    criteria = tuple(_standing(c, evidence, found, plain) for c in profile.headline_criteria)
+    is_thin = float(good.sum()) < LEAST_OF_WON * wins
+    criteria = tuple(_standing(c, evidence, found, None if is_thin else plain) for c in profile.headline_criteria)
     return LabelCheck(words, int(good.sum()), int((~good).sum()), criteria)
 
 
-def _standing(criterion: Criterion, evidence: Evidence, found: Selection, plain: Selection) -> CriterionUnderLabel:
+def _standing(
+    criterion: Criterion, evidence: Evidence, found: Selection, plain: Selection | None
+) -> CriterionUnderLabel:
     name = criterion.attribute
     verdict = next(v for v in found.verdicts if v.attribute.name == name)
-    standing: Standing = "no_longer" if _is_confirmed(plain, name) else "too_few"
+    standing: Standing = "no_longer" if plain and _is_confirmed(plain, name) else "too_few"
     if verdict.grade == "confirmed":
         standing = "stands" if _same_direction(criterion, evidence, found) else "reversed"
     return CriterionUnderLabel(name, criterion.label, standing, verdict.q_value)

@@ -23,7 +23,9 @@ def sensitivity_sentence(found: Sensitivity) -> str:
     tried = [check for check in found.checks[1:] if check.criteria]
     if not tried:
         return "There is too little of any other label to try it."
-    worst = min(tried, key=lambda check: len(check.those("stands")))
+    worst = max(tried, key=lambda check: len(check.those("no_longer")) + len(check.those("reversed")))
+    if not (worst.those("no_longer") or worst.those("reversed")):
+        worst = min(tried, key=lambda check: len(check.those("stands")))
     if len(worst.those("stands")) == len(worst.criteria):
         criteria = plural(len(worst.criteria), "headline criterion stands", "headline criteria stand")
         return f"{criteria} under {_labels(len(tried))}."
