@@ -24,7 +24,7 @@ CASES = {
     "4000": {"world": "shuffled", "rows": 4000, "deals": 1},
     "1000-repeated": {"world": "shuffled", "rows": 1000, "deals": 3},
 }
-RUNS = 200
+RUNS = 60
 SHARES = {"A": 0.05, "B": 0.15, "C": 0.30}
 MEASURES = ("nothing_confirmed", "no_profile", "lift_covers_1")
 
