@@ -105,7 +105,9 @@ class Outcomes:
 
 def read_outcomes(plan: MonitorPlan) -> Outcomes:
     """Build the features of the outcomes that came since with dbt, as a refresh would, and read the baseline's."""
+    from flows.refresh_steps import label_requirements
     from icp.feature_frame import read_features, read_label_rows
+    from icp.label_rules import apply_label
     from icp.quarterly import comparable_outcomes
 
     scratch = plan.settings.lake / "cache" / "monitor"
@@ -119,6 +121,8 @@ def read_outcomes(plan: MonitorPlan) -> Outcomes:
         scratch=plan.settings.lake / "cache",
     )
     frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
+    if plan.weeks:
+        frame = apply_label(frame, label_requirements(plan.settings.icp(plan.icp))).frame
     before, _ = comparable_outcomes(read_label_rows(plan.revision), plan.revision.parent.name)
     return Outcomes(before, _with_week(frame, plan))
 
@@ -136,6 +140,7 @@ def _label(week: int) -> str:
 
 def _variables(plan: MonitorPlan) -> dict[str, Any]:
     """What the features are as of; the quarters dbt knows are here the weeks (dbt only asks when each begins and ends)."""
+    from flows.variables import feature_label
     from icp.lake import Lake
 
     settings = plan.settings
@@ -148,18 +153,19 @@ def _variables(plan: MonitorPlan) -> dict[str, Any]:
         "timezone": settings.calendar.timezone,
         "landed": Lake(settings.lake).landed_files(plan.as_of),
         "declared_attributes": [{"name": a.name, "kind": a.kind} for a in settings.declared_attributes],
-        "label": settings.icp(plan.icp).label.model_dump(),
+        "label": feature_label(settings.icp(plan.icp).label),
         "reporting_currency": settings.reporting_currency,
     }
 
 
 def _with_lead_in(plan: MonitorPlan) -> Sequence[tuple[int, datetime, datetime]]:
-    """A best-customer horizon of several quarters opens before the first quarter since; those quarters come first."""
+    """The horizon of an outcome that takes quarters to know opens before the first quarter since; those come first."""
     label, calendar = plan.settings.icp(plan.icp).label, plan.settings.calendar
     if label.kind == "won":
         return plan.weeks
     own = calendar.quarter(plan.revision.parent.name)
-    earlier = [calendar.previous(own, n) for n in range(label.horizon_quarters - 1)]
+    waits = label.horizon if label.kind == "good_customer" else label.horizon - 1
+    earlier = [calendar.previous(own, n) for n in range(waits)]
     return [*((-n, q.start, q.end) for n, q in reversed(list(enumerate(earlier)))), *plan.weeks]
 
 

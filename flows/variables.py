@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.refresh_steps import Derived, Plan
+    from icp.config_schema import LabelSection
     from icp.profile import Profile
 
 
@@ -28,9 +29,14 @@ def feature_variables(plan: Plan) -> dict[str, Any]:
         "timezone": calendar.timezone,
         "landed": Lake(plan.settings.lake).landed_files(plan.as_of),
         "declared_attributes": [{"name": a.name, "kind": a.kind} for a in plan.settings.declared_attributes],
-        "label": label.model_dump(exclude={"require"}) | {"horizon_quarters": label.horizon},
+        "label": feature_label(label),
         "reporting_currency": plan.settings.reporting_currency,
     }
+
+
+def feature_label(label: LabelSection) -> dict[str, Any]:
+    """What dbt is told of the label; its rules are applied to the facts afterwards (`icp.label_rules`)."""
+    return label.model_dump(exclude={"require"}) | {"horizon_quarters": label.horizon}
 
 
 def serving_variables(plan: Plan, working: Path, derived: Derived) -> dict[str, Any]:
