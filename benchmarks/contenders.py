@@ -43,9 +43,15 @@ def ours(train: pd.DataFrame, attributes: Sequence[Attribute], seed: int) -> Fit
     newest = str(train["outcome_quarter"].max())
     dictionary = make_bins(train, attributes, newest)
     profile = derive(train, dictionary, icp="benchmark", quarter=newest, has_tiers=False, seed=seed)
-    confirmed = frozenset(t.attribute for t in profile.tests if t.grade == "confirmed")
+    confirmed = _named(profile)
     size = sum(len(c.bins) for card in (profile.fit, profile.intent) for c in card.criteria)
-    return Fitted(lambda frame: profile_probability(profile, dictionary, frame), confirmed, size)
+    return Fitted(lambda frame: profile_probability(profile, profile.bins, frame), confirmed, size)
+
+
+def _named(profile: Profile) -> frozenset[str]:
+    """The attributes the profile names, those of a confirmed segment's conditions included."""
+    found = [profile.bins.attribute(t.attribute) for t in profile.tests if t.grade == "confirmed"]
+    return frozenset(name for a in found for name in ([c.attribute for c in a.conditions] or [a.name]))
 
 
 def profile_probability(profile: Profile, dictionary: BinDictionary, frame: pd.DataFrame) -> Floats:

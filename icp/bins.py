@@ -58,7 +58,7 @@ def encode(frame: pd.DataFrame, dictionary: BinDictionary) -> pd.DataFrame:
     """
     cache: dict[str, _SetColumn] = {}
     columns = {}
-    for attribute in dictionary.attributes:
+    for attribute in (a for a in dictionary.attributes if not a.conditions):
         values = _column(frame, attribute.column)
         bins = dictionary.bins[attribute.name]
         if attribute.member:
@@ -67,15 +67,47 @@ def encode(frame: pd.DataFrame, dictionary: BinDictionary) -> pd.DataFrame:
             columns[attribute.name] = cache[attribute.column].codes(attribute.member)
         else:
             columns[attribute.name] = _encode_column(values, attribute, bins)
-    return pd.DataFrame(columns, index=frame.index, dtype=np.int8)
+    return with_segment_codes(pd.DataFrame(columns, index=frame.index, dtype=np.int8), dictionary)
+
+
+def with_segment_codes(codes: pd.DataFrame, dictionary: BinDictionary) -> pd.DataFrame:
+    """The codes with those of the dictionary's segments, which follow from the other attributes'."""
+    segments = {a.name: _segment_codes(codes, a, dictionary) for a in dictionary.attributes if a.conditions}
+    return codes.assign(**segments)[[a.name for a in dictionary.attributes]] if segments else codes
+
+
+def _segment_codes(codes: pd.DataFrame, segment: Attribute, dictionary: BinDictionary) -> NDArray[np.int8]:
+    """0 when some condition fails, 1 when all hold, 2 when none fails and some is not known."""
+    state = np.ones(len(codes), dtype=np.int8)
+    for condition in segment.conditions:
+        keys = [b.key for b in dictionary.bins[condition.attribute]]
+        own = codes[condition.attribute].to_numpy()
+        holds, unknown = np.isin(own, [keys.index(k) for k in condition.keys]), own == keys.index(MISSING)
+        state = np.where(~holds & ~unknown, 0, np.where(unknown & (state > 0), 2, state))
+    return state.astype(np.int8)
+
+
+def segment_bins() -> tuple[Bin, ...]:
+    """The states of a segment."""
+    return Bin(NO, "no"), Bin(YES, "yes"), Bin(MISSING, "unknown")
+
+
+def is_ordered(attribute: Attribute) -> bool:
+    """Whether neighbouring bins resemble each other."""
+    return attribute.kind == "numeric"
+
+
+def is_contrast(attribute: Attribute) -> bool:
+    """Whether only yes against no matters and *not known* is the average account: members of sets, and segments."""
+    return bool(attribute.member or attribute.conditions)
 
 
 def kernel(attribute: Attribute, bins: Sequence[Bin], codes: NDArray[np.integer]) -> Floats:
     """Which bins are expected to behave alike: neighbours of an ordered attribute, none of an unordered one."""
-    if attribute.member:
+    if is_contrast(attribute):
         known = max(int((codes == 0).sum() + (codes == 1).sum()), 1)
         return contrast_kernel(float((codes == 1).sum()) / known, len(bins))
-    return ordered_kernel(len(bins)) if attribute.kind == "numeric" else identity_kernel(len(bins))
+    return ordered_kernel(len(bins)) if is_ordered(attribute) else identity_kernel(len(bins))
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:

@@ -10,12 +10,26 @@ import pandas as pd
 from scipy.special import expit, ndtr
 
 from icp.points import Points, PointsCard
-from icp.profile import MISSING, Axis, Bin, BinEffect, Criterion, Estimate, Grade, Profile, Scorecard, Stance
+from icp.profile import (
+    MISSING,
+    OTHER,
+    Axis,
+    Bin,
+    BinEffect,
+    Criterion,
+    Disqualifier,
+    Estimate,
+    Grade,
+    Profile,
+    Scorecard,
+    Stance,
+)
 from icp.selection import AxisFit, Evidence
 from icp.stats import Floats, normal_quantile
 
 SURE = 0.9
 MOST_HEADLINES = 8
+DISQUALIFYING_ODDS, DISQUALIFYING_HIGH = 0.5, 1 / 1.3  # the odds, and the most they may be at 95 %
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,23 @@ def make_scorecard(
     if axis == "fit":
         criteria = _with_headlines(criteria)
     return Scorecard(axis, card.intercept, card.slope, tuple(criteria))
+
+
+def disqualifiers(criteria: Sequence[Criterion]) -> tuple[Disqualifier, ...]:
+    """States of confirmed criteria that at least halve the odds, and surely lower them: not ICP, the worst first.
+
+    Not knowing an attribute never disqualifies, nor does being one of its rare levels.
+    """
+    found = [
+        Disqualifier(criterion.attribute, effect.key, f"{criterion.label} {effect.label}", effect.odds)
+        for criterion in criteria
+        if criterion.grade == "confirmed"
+        for effect in criterion.bins
+        if effect.key not in (MISSING, OTHER)
+        and effect.odds.value <= DISQUALIFYING_ODDS
+        and effect.odds.high <= DISQUALIFYING_HIGH
+    ]
+    return tuple(sorted(found, key=lambda d: (round(d.odds.value, 9), d.label)))
 
 
 def gradings_since(gradings: Mapping[str, Grading], incumbent: Profile | None) -> dict[str, Grading]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from icp.beliefs import weigh
-from icp.bins import encode
+from icp.bins import encode, with_segment_codes
 from icp.cold_start import believed_profile
-from icp.criteria import Grading, gradings_since, make_scorecard
+from icp.criteria import Grading, disqualifiers, gradings_since, make_scorecard
 from icp.hypotheses import Hypothesis
 from icp.label_rows import LabelRows, Mask, has_enough, read_label_rows, require_enough
 from icp.paragraph import axis_note, write_paragraph
@@ -29,6 +29,7 @@ from icp.profile import (
     Scorecard,
     Tier,
 )
+from icp.segments import keeping_segments, with_segments
 from icp.selection import AXES, AxisFit, Evidence, Selection, Verdict, fit_axis, gather_evidence, select
 from icp.stats import wilson_interval
 from icp.tiers import (
@@ -109,7 +110,9 @@ def derive(
             thin, dictionary, hypotheses, codes, icp=icp, quarter=quarter, shares=shares, incumbent=incumbent
         )
     job = _job(frame, dictionary, icp, quarter, change_points, universe, tiers_config, minimum, seed, hypotheses)
+    job = replace(job, evidence=with_segments(job.evidence, quarter))
     selection = select(job.evidence, held=_confirmed(incumbent))
+    job = _with_segments_in_use(job, selection, _confirmed(incumbent))
     gradings = gradings_since(_gradings(selection, quarter), incumbent)
     scorecards = {
         axis: make_scorecard(
@@ -118,8 +121,16 @@ def derive(
         for axis in AXES
     }
     tiers = _tiers(job, scorecards["fit"], has_universe=universe is not None) if has_tiers else ()
-    tests = tuple(_attribute_test(job.evidence, v) for v in selection.verdicts)
+    known = {a.name for a in job.evidence.dictionary.attributes}
+    tests = tuple(_attribute_test(job.evidence, v) for v in selection.verdicts if v.attribute.name in known)
     return _profile(job, scorecards, tiers, tests)
+
+
+def _with_segments_in_use(job: _Job, selection: Selection, held: Collection[str]) -> _Job:
+    """Only segments that are criteria, now or in the ICP in force, have a place in the frozen bins."""
+    used = {v.attribute.name for v in selection.verdicts if v.grade == "confirmed"} | set(held)
+    evidence = keeping_segments(job.evidence, used)
+    return replace(job, evidence=evidence, universe=with_segment_codes(job.universe, evidence.dictionary))
 
 
 def with_tiers(
@@ -353,6 +364,7 @@ def _profile(
         paragraph=paragraph,
         change_points=dict(job.evidence.change_points),
         notes=_notes(job, scorecards, tiers),
+        disqualifiers=disqualifiers(fit.criteria),
     )
 
 

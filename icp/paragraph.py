@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from icp.criteria import disqualifiers
 from icp.profile import MISSING, OTHER, Axis, BinEffect, Criterion, Estimate, Tier
 
 MOST_NAMED = 5
@@ -31,7 +32,8 @@ def write_paragraph(
             f"{opening} The data support no ICP: of {candidates} candidate attributes none sets winners apart "
             "from losers by more than chance would."
         )
-    return " ".join(part for part in (opening, _wanted(headline), _unwanted(headline), _best_tier(tiers)) if part)
+    parts = (opening, _wanted(headline), _unwanted(headline), _not_icp(criteria), _best_tier(tiers))
+    return " ".join(part for part in parts if part)
 
 
 def _wanted(criteria: Sequence[Criterion]) -> str:
@@ -42,6 +44,11 @@ def _wanted(criteria: Sequence[Criterion]) -> str:
 def _unwanted(criteria: Sequence[Criterion]) -> str:
     named = _named(criteria, "out")
     return f"They are below average for {_joined(named)}." if named else ""
+
+
+def _not_icp(criteria: Sequence[Criterion]) -> str:
+    worst = [d.label for d in disqualifiers(criteria)]
+    return f"Not ICP: {_joined(worst[:MOST_NAMED])}." if worst else ""
 
 
 def _named(criteria: Sequence[Criterion], stance: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["numeric", "category", "flag", "set"]
+Kind = Literal["numeric", "category", "flag", "set", "segment"]
 Family = Literal["firmographic", "technographic", "behavioural", "relationship"]
 Axis = Literal["fit", "intent"]
 Grade = Literal["confirmed", "provisional", "believed", "not_confirmed", "not_enough_evidence"]
@@ -25,12 +25,21 @@ NO = "no"
 
 
 @dataclass(frozen=True)
+class Condition:
+    """One literal of a segment: the attribute is in one of these bins."""
+
+    attribute: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Attribute:
     """One declared fact about an account that may become a criterion.
 
     `name` is the column of the feature frame. A `set` column holds `|`-delimited members ("|aws|snowflake|";
     "||" is "known to have none", null is "not known"); each common member becomes a candidate of its own,
-    named `<column>=<member>`, with `source_column` and `member` set and kind "flag".
+    named `<column>=<member>`, with `source_column` and `member` set and kind "flag". A segment (kind "segment") has no
+    column: it holds when all its `conditions` do, and was found on the outcomes up to `found_in` (`icp.segments`).
     """
 
     name: str
@@ -42,6 +51,8 @@ class Attribute:
     description: str = ""
     source_column: str = ""
     member: str = ""
+    conditions: tuple[Condition, ...] = ()
+    found_in: str = ""
 
     @property
     def column(self) -> str:
@@ -115,6 +126,16 @@ class Criterion:
     bins: tuple[BinEffect, ...]
     since: str
     headline: bool = False
+
+
+@dataclass(frozen=True)
+class Disqualifier:
+    """A state that speaks against an account strongly and surely: "not ICP" in words."""
+
+    attribute: str
+    key: str
+    label: str
+    odds: Estimate
 
 
 @dataclass(frozen=True)
@@ -193,6 +214,7 @@ class Profile:
     change_points: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fading: Mapping[str, int] = field(default_factory=dict)
+    disqualifiers: tuple[Disqualifier, ...] = ()
 
     def scorecard(self, axis: Axis) -> Scorecard:
         return self.fit if axis == "fit" else self.intent

@@ -210,11 +210,16 @@ def extended(
     if dictionary is None:
         return fresh
     columns = {attribute.name for attribute in attributes}
-    kept = {a.name: a for a in dictionary.attributes if a.column in columns}
+    kept = {a.name: a for a in dictionary.attributes if _columns(a, dictionary) <= columns}
     merged = {a.name: a for a in fresh.attributes} | kept
     names = sorted(merged)
     bins = {name: (dictionary if name in kept else fresh).bins[name] for name in names}
     return BinDictionary(dictionary.made_in, tuple(merged[name] for name in names), bins)
+
+
+def _columns(attribute: Attribute, dictionary: BinDictionary) -> set[str]:
+    """The columns an attribute is read from; of a segment, those of its conditions."""
+    return {dictionary.attribute(c.attribute).column for c in attribute.conditions} or {attribute.column}
 
 
 def _derive(
@@ -274,4 +279,4 @@ def _dropped(incumbent: Profile | None, attributes: Sequence[Attribute]) -> list
         return []
     columns = {attribute.column for attribute in attributes}
     criteria = (*incumbent.fit.criteria, *incumbent.intent.criteria)
-    return [c.label for c in criteria if incumbent.bins.attribute(c.attribute).column not in columns]
+    return [c.label for c in criteria if not _columns(incumbent.bins.attribute(c.attribute), incumbent.bins) <= columns]

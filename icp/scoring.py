@@ -14,7 +14,20 @@ from dataclasses import dataclass
 import sqlglot
 
 from icp.errors import ConfigError
-from icp.profile import MISSING, NO, OTHER, YES, ZERO, Attribute, Axis, Bin, Criterion, Profile, Scorecard
+from icp.profile import (
+    MISSING,
+    NO,
+    OTHER,
+    YES,
+    ZERO,
+    Attribute,
+    Axis,
+    Bin,
+    BinDictionary,
+    Criterion,
+    Profile,
+    Scorecard,
+)
 
 PLACEHOLDER = "__account_features__"
 DIALECTS = ("duckdb", "snowflake", "bigquery", "postgres", "redshift", "spark", "databricks")
@@ -33,7 +46,10 @@ _RESERVED = frozenset(  # words some engine refuses as a bare column name
 
 @dataclass(frozen=True)
 class CriterionColumns:
-    """Where one criterion is found in the scored table: the bin an account is in and the points it earned."""
+    """Where one criterion is found in the scored table: the bin an account is in and the points it earned.
+
+    `source_column` is empty for a segment, which is read from several.
+    """
 
     attribute: str
     label: str
@@ -73,7 +89,8 @@ def criteria_columns(profile: Profile) -> tuple[CriterionColumns, ...]:
     columns = []
     for axis, criterion in _criteria(profile):
         name = _unused(_plain(criterion.attribute), taken)
-        source = profile.bins.attribute(criterion.attribute).column
+        attribute = profile.bins.attribute(criterion.attribute)
+        source = "" if attribute.conditions else attribute.column
         columns.append(
             CriterionColumns(criterion.attribute, criterion.label, axis, source, f"bin_{name}", f"points_{name}")
         )
@@ -112,7 +129,7 @@ def _statement(profile: Profile) -> str:
     columns = criteria_columns(profile)
     criteria = [criterion for _, criterion in _criteria(profile)]
     attributes = {name: profile.bins.attribute(name) for name in (c.attribute for c in criteria)}
-    states = [f"{_state(attributes[c.attribute], profile.bins.bins[c.attribute])} AS {c.bin_column}" for c in columns]
+    states = [f"{_state(attributes[c.attribute], profile.bins)} AS {c.bin_column}" for c in columns]
     points = [
         f"{_points(criterion, c.bin_column)} AS {c.points_column}"
         for criterion, c in zip(criteria, columns, strict=True)
@@ -120,7 +137,7 @@ def _statement(profile: Profile) -> str:
     bins = [c.bin_column for c in columns]
     chance = "CAST(NULL AS DOUBLE)" if profile.state == "hypotheses" else _probability(profile.fit)
     return (
-        f"WITH facts AS (SELECT {_list('account_id', _facts(attributes.values()))} FROM {PLACEHOLDER}), "
+        f"WITH facts AS (SELECT {_list('account_id', _facts(_read(attributes.values(), profile.bins)))} FROM {PLACEHOLDER}), "
         f"states AS (SELECT {_list('account_id', states)} FROM facts), "
         f"points AS (SELECT {_list('account_id', bins, points)} FROM states), "
         f"scores AS (SELECT {_list('account_id', bins, (c.points_column for c in columns), _sums(columns))}"
@@ -131,6 +148,15 @@ def _statement(profile: Profile) -> str:
 
 def _list(first: str, *rest: Iterable[str]) -> str:
     return ", ".join([first, *(item for part in rest for item in part)])
+
+
+def _read(attributes: Iterable[Attribute], dictionary: BinDictionary) -> Iterator[Attribute]:
+    """The attributes that have a column: those of a segment's conditions in its place."""
+    for attribute in attributes:
+        if attribute.conditions:
+            yield from (dictionary.attribute(condition.attribute) for condition in attribute.conditions)
+        else:
+            yield attribute
 
 
 def _facts(attributes: Iterable[Attribute]) -> Iterator[str]:
@@ -144,8 +170,10 @@ def _facts(attributes: Iterable[Attribute]) -> Iterator[str]:
         yield known if kind == "numeric" else name
 
 
-def _state(attribute: Attribute, bins: tuple[Bin, ...]) -> str:
-    column = _identifier(attribute.column)
+def _state(attribute: Attribute, dictionary: BinDictionary) -> str:
+    if attribute.conditions:
+        return _segment_state(attribute, dictionary)
+    column, bins = _identifier(attribute.column), dictionary.bins[attribute.name]
     if attribute.member:
         cases = _member_cases(column, attribute.member)
     elif attribute.kind == "numeric":
@@ -155,6 +183,14 @@ def _state(attribute: Attribute, bins: tuple[Bin, ...]) -> str:
     else:
         cases = _level_cases(column, bins)
     return f"CASE WHEN {column} IS NULL THEN '{MISSING}' {' '.join(cases)} END"
+
+
+def _segment_state(segment: Attribute, dictionary: BinDictionary) -> str:
+    """No when a condition fails, yes when all hold, not known when none fails and something is not known."""
+    states = [(_state(dictionary.attribute(c.attribute), dictionary), c.keys) for c in segment.conditions]
+    fails = " OR ".join(f"{state} NOT IN ({_literals((*keys, MISSING))})" for state, keys in states)
+    holds = " AND ".join(f"{state} IN ({_literals(keys)})" for state, keys in states)
+    return f"CASE WHEN {fails} THEN '{NO}' WHEN {holds} THEN '{YES}' ELSE '{MISSING}' END"
 
 
 def _member_cases(column: str, member: str) -> list[str]:

@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from icp.bins import kernel
+from icp.bins import is_contrast, kernel
 from icp.design import with_zero_row
 from icp.fit import AdditiveFit, fit_additive, ordered_kernel
-from icp.label_rows import LabelRows, Mask, cluster_weights, within_account_correlation
+from icp.label_rows import LabelRows, Mask, cluster_weights, hashed_share, within_account_correlation
 from icp.profile import MISSING, Attribute, Axis, BinDictionary, Grade
-from icp.score_test import attribute_tests
+from icp.score_test import attribute_tests, variance_component_test
 from icp.stats import Floats, benjamini_hochberg
 from icp.trust import Trust, fit_trusted
 
@@ -28,6 +28,7 @@ ENTER_RATE, STAY_RATE = 0.05, 0.10
 MATERIAL_ODDS, MATERIAL_SHARE, MATERIAL_SD = 1.3, 0.03, 0.10
 PROVISIONAL_P, PROVISIONAL_SD, MOST_IN_SCORE = 0.3, 0.08, 12
 STRONG_EFFECT = 1.0  # log odds
+SPLIT_SEED = 20  # of the halves of accounts segments are searched and confirmed on
 MIN_KNOWN_ROWS, MIN_KNOWN_SHARE = 20, 0.03
 MIN_CONTRAST_ROWS, MIN_CONTRAST_SHARE = 10, 0.01
 SMALL_CORRELATION, CORRELATION_ROUNDS = 0.02, 6
@@ -54,6 +55,16 @@ class Evidence:
     def weights(self) -> Floats:
         """What each row counts for (accounts that come back count less than once per row)."""
         return cluster_weights(self.rows, self.correlation)
+
+    @cached_property
+    def is_searched(self) -> Mask:
+        """Rows segments are searched on: those of one half of the accounts."""
+        return np.array([hashed_share(str(a), SPLIT_SEED) < 0.5 for a in self.rows.accounts])
+
+    def is_unseen(self, found_in: str) -> Mask:
+        """Rows the search that found a segment had not seen: the other half of the accounts, and later quarters."""
+        later = np.array(self.rows.window)[self.rows.periods] > found_in
+        return np.asarray(later | ~self.is_searched)
 
     def is_old(self, name: str) -> Mask:
         """Rows from before the attribute's effect changed; all False when it never did."""
@@ -204,7 +215,7 @@ def shortage(evidence: Evidence, attribute: Attribute) -> str:
     """Why the data cannot say anything about this attribute; empty when they can."""
     counts, bins = evidence.counts(attribute.name), evidence.dictionary.bins[attribute.name]
     total = int(counts.sum())
-    states = counts[:-1] if bins[-1].key == MISSING and attribute.member else counts
+    states = counts[:-1] if bins[-1].key == MISSING and is_contrast(attribute) else counts
     known = int(counts[:-1].sum()) if bins[-1].key == MISSING else total
     if known < max(MIN_KNOWN_ROWS, MIN_KNOWN_SHARE * total):
         return f"known for {known} of {total} opportunities"
@@ -288,7 +299,8 @@ def _tested(evidence: Evidence, axis_fit: AxisFit, offset: Floats | None) -> lis
 def _p_values(evidence: Evidence, axis_fit: AxisFit, offset: Floats | None) -> Floats:
     """The score test of every attribute. Of a strong one the null model is fitted, not extrapolated from the full fit.
 
-    Where a bin never wins, its weights p (1 - p) at the full fit are almost nothing, and so would be the evidence.
+    Where a bin never wins, its weights p (1 - p) at the full fit are almost nothing, and so would be the evidence. A
+    segment is tested on the rows its search has not seen.
     """
     p_values = attribute_tests(axis_fit.fit, range(len(axis_fit.names)))
     for j in range(len(axis_fit.names)):
@@ -297,6 +309,12 @@ def _p_values(evidence: Evidence, axis_fit: AxisFit, offset: Floats | None) -> F
             without[j] = 0.0
             null = fit_axis(evidence, axis_fit.names, offset, tau2=without)
             p_values[j] = attribute_tests(null.fit, [j])[0]
+    for j, name in enumerate(axis_fit.names):
+        attribute = evidence.dictionary.attribute(name)
+        if attribute.conditions:
+            codes = np.where(evidence.is_unseen(attribute.found_in), evidence.current_codes(name), -1)
+            own = kernel(attribute, evidence.dictionary.bins[name], codes)
+            p_values[j] = variance_component_test(axis_fit.fit, codes, own, drop=j)
     return p_values
 
 
@@ -316,7 +334,10 @@ def _chosen(verdicts: Sequence[Verdict], axis: Axis, best_effort: bool) -> list[
     provisional = [
         v
         for v in own
-        if v.grade != "confirmed" and (v.effect_sd or 0.0) >= PROVISIONAL_SD and (v.p_value or 0.0) < PROVISIONAL_P
+        if v.grade != "confirmed"
+        and (v.effect_sd or 0.0) >= PROVISIONAL_SD
+        and (v.p_value or 0.0) < PROVISIONAL_P
+        and not v.attribute.conditions  # a segment is certain or nothing
     ]
     provisional.sort(key=lambda v: (-round(v.effect_sd or 0.0, 9), v.attribute.name))
     room = max(MOST_IN_SCORE - len(confirmed), 0)

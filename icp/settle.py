@@ -13,6 +13,7 @@ from dataclasses import replace
 import pandas as pd
 
 from icp.backtest import Backtest
+from icp.criteria import disqualifiers
 from icp.derive import keep
 from icp.errors import ConfigError
 from icp.hypotheses import Hypothesis
@@ -126,7 +127,7 @@ def with_sticky_criteria(incumbent: Profile, candidate: Profile, diff: ProfileDi
     grades: dict[str, Grade] = {c.attribute: c.grade for c in (*fit.criteria, *intent.criteria)}
     tests = tuple(replace(t, grade=grades.get(t.attribute, t.grade)) for t in candidate.tests)
     regraded = replace(candidate, fit=fit, intent=intent, tests=tests)
-    return replace(regraded, paragraph=_paragraph(regraded))
+    return replace(regraded, paragraph=_paragraph(regraded), disqualifiers=disqualifiers(fit.criteria))
 
 
 def settled_diff(diff: ProfileDiff, incumbent: Profile | None, profile: Profile) -> ProfileDiff:

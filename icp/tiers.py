@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from icp.bins import with_segment_codes
 from icp.label_rows import hashed_share
 from icp.points import Points, make_points
 from icp.profile import Estimate, Tier
+from icp.segments import keeping_segments, with_segments
 from icp.selection import Evidence, select
 from icp.stats import Floats, bootstrap_mean_interval, lift_interval, wilson_interval
 
@@ -86,12 +88,17 @@ def _held_out_places(
     train: Evidence, held_out: Evidence, universe: pd.DataFrame | None, shares: Mapping[str, float], seed: int
 ) -> Places:
     has_both = 0 < train.rows.won.sum() < len(train.rows)
+    if has_both and any(a.conditions for a in train.dictionary.attributes):
+        train = with_segments(
+            keeping_segments(train, ()), train.rows.window[-1]
+        )  # searched again without these accounts
     card = make_points(select(train, best_effort=True).fit) if has_both else None
     if card is None or card.slope == 0:
         lots = np.array([hashed_share(str(a), seed + 1) for a in held_out.rows.accounts])
         return np.searchsorted(np.cumsum(list(shares.values())), lots, side="right").astype(np.int64)
-    cuts = cut_tiers(card.score(train.rows.codes if universe is None else universe), shares)
-    return place(card.score(held_out.rows.codes), cuts)
+    accounts = train.rows.codes if universe is None else with_segment_codes(universe, train.dictionary)
+    cuts = cut_tiers(card.score(accounts), shares)
+    return place(card.score(with_segment_codes(held_out.rows.codes, train.dictionary)), cuts)
 
 
 def measure_tiers(

@@ -19,7 +19,7 @@ from benchmarks.worlds import World, make_world
 from icp.bins import encode, make_bins
 from icp.derive import derive
 from icp.points import card_of
-from icp.profile import MISSING, BinDictionary, Estimate, Profile
+from icp.profile import MISSING, BinDictionary, Criterion, Estimate, Profile
 from icp.tiers import place
 
 CASES = {
@@ -48,10 +48,9 @@ def trial(seed: int, case: Case) -> Mapping[str, float]:
         aligned=case["aligned"],
         attributes=case.get("attributes", 28),
     )
-    dictionary = make_bins(world.frame, world.attributes, "2026Q4")
-    profile = derive(
-        world.frame, dictionary, icp="coverage", quarter="2026Q4", universe=world.universe, tiers_config=TIERS
-    )
+    made = make_bins(world.frame, world.attributes, "2026Q4")
+    profile = derive(world.frame, made, icp="coverage", quarter="2026Q4", universe=world.universe, tiers_config=TIERS)
+    dictionary = profile.bins  # with the segments found
     codes = encode(world.universe, dictionary)
     return {
         "odds": _share(_odds(profile, world, dictionary)) if case["aligned"] else np.nan,
@@ -68,10 +67,16 @@ def _covers(estimate: Estimate, truth: float) -> bool:
     return bool(estimate.low <= truth <= estimate.high)
 
 
+def _single(profile: Profile) -> list[Criterion]:
+    """Confirmed criteria of one attribute; a segment has no true effect of its own to hold it against."""
+    confirmed = [c for c in profile.fit.criteria if c.grade == "confirmed"]
+    return [c for c in confirmed if not profile.bins.attribute(c.attribute).conditions]
+
+
 def _odds(profile: Profile, world: World, dictionary: BinDictionary) -> list[bool]:
     """Every bin of every confirmed attribute; of one that was not planted the truth is 1."""
     codes, covered = encode(world.frame, dictionary), []
-    for criterion in (c for c in profile.fit.criteria if c.grade == "confirmed"):
+    for criterion in _single(profile):
         effect = world.effects.get(criterion.attribute, np.zeros(len(world.frame)))
         own = codes[criterion.attribute].to_numpy()
         for b, state in enumerate(criterion.bins):
@@ -82,7 +87,7 @@ def _odds(profile: Profile, world: World, dictionary: BinDictionary) -> list[boo
 
 def _lifts(profile: Profile, world: World, codes: pd.DataFrame) -> dict[str, float]:
     probability, below, above, covered = world.universe_win_probability, [], [], []
-    for criterion in (c for c in profile.fit.criteria if c.grade == "confirmed"):
+    for criterion in _single(profile):
         own = codes[criterion.attribute].to_numpy()
         for b, state in enumerate(criterion.bins):
             if state.opportunities >= LEAST_ROWS and state.key != MISSING and (own == b).any():

@@ -13,6 +13,8 @@
     when coalesce(member, '') <> '' and bin_key = 'no' then 'does not use ' || member
     when coalesce(member, '') <> '' then 'not known whether it uses ' || member
     when bin_key = 'missing' then attribute_label || ' not known'
+    when kind = 'segment' and bin_key = 'no' then 'not in the segment ' || attribute_label
+    when kind = 'segment' then 'segment ' || attribute_label
     when kind = 'flag' and bin_key = 'no' then attribute_label || ': no'
     when kind = 'flag' then attribute_label
     else attribute_label || ' ' || bin_label

@@ -15,7 +15,7 @@ from small_profiles import FLAG_BINS, MISSING_BIN, profile
 
 from icp.bins import encode
 from icp.errors import ConfigError
-from icp.profile import Attribute, Bin, Profile
+from icp.profile import Attribute, Bin, Condition, Profile
 from icp.scoring import DIALECTS, compile_scoring_sql, criteria_columns
 
 EMPLOYEES = Attribute("employees", "numeric", "firmographic", "Company size")
@@ -28,6 +28,14 @@ ODD_MEMBERS = ("snowflake", "aws_lambda", "C%", "O'Reilly \\ Co", 'say "hi"')
 MEMBERS = tuple(
     Attribute(f"technologies={m}", "flag", "technographic", m, source_column="technologies", member=m)
     for m in ODD_MEMBERS
+)
+SEGMENT = Attribute(
+    "segment size & tools",
+    "segment",
+    "firmographic",
+    "Large and on Snowflake",
+    conditions=(Condition("employees", ("11..50.5", "50.5..")), Condition("technologies=snowflake", ("yes",))),
+    found_in="2026Q1",
 )
 SIZE_BINS = (
     Bin("..11", "up to 10", None, 11),
@@ -55,6 +63,7 @@ PROFILE = profile(
         (ORDER, (Bin("x", "x", levels=("x",)), Bin("other", "any other"), MISSING_BIN), (2, 0, 1)),
         (PARTNER, FLAG_BINS, (0, 6, 2)),
         *((member, FLAG_BINS, (0, 8, 1)) for member in MEMBERS),
+        (SEGMENT, FLAG_BINS, (0, 9, 3)),
         (VISITS, SIZE_BINS, (0, 40, 100, 10)),
     ]
 )  # fmt: skip
@@ -160,7 +169,7 @@ def test_columns_are_plain_unique_and_in_the_order_of_the_scorecards() -> None:
     columns = criteria_columns(profile([(twin, FLAG_BINS, (0, 1, 0)) for twin in twins]))
     assert [c.bin_column for c in columns] == ["bin_c", "bin_c_2", "bin_c_3"]
     assert [c.attribute for c in columns] == ["c#", "c++", "C"]
-    assert [c.axis for c in criteria_columns(PROFILE)] == ["fit"] * 10 + ["intent"]
+    assert [c.axis for c in criteria_columns(PROFILE)] == ["fit"] * 11 + ["intent"]
 
 
 def test_a_profile_without_criteria_scores_everybody_zero() -> None:

@@ -18,7 +18,11 @@ earned as (
         points.account_id,
         '{{ column.axis }}' as axis,
         {{ sql_text(column.attribute) }} as attribute,
+        {% if column.source_column %}
         {{ value_text('accounts.' ~ column.source_column) }} as value_text,
+        {% else %}
+        points.{{ column.bin }} as value_text,
+        {% endif %}
         points.{{ column.bin }} as bin_key,
         points.{{ column.points }} as points
     from points
