@@ -18,11 +18,7 @@ earned as (
         points.account_id,
         '{{ column.axis }}' as axis,
         {{ sql_text(column.attribute) }} as attribute,
-        {% if column.source_column %}
-        {{ value_text('accounts.' ~ column.source_column) }} as value_text,
-        {% else %}
-        points.{{ column.bin }} as value_text,
-        {% endif %}
+        {{ value_text('accounts.' ~ column.source_column) if column.source_column else 'points.' ~ column.bin }} as value_text,
         points.{{ column.bin }} as bin_key,
         points.{{ column.points }} as points
     from points
