@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from coin import toss
 
-from benchmarks.campaigns import coverage, recovery, scale, shuffled
+from benchmarks.campaigns import coverage, planted_changes, quiet_quarters, recovery, scale, shuffled
 from benchmarks.campaigns.runner import run_trials, summarise, write_table
 from benchmarks.peers import calibration_error, stability, top_decile_lift
 from benchmarks.peers import trial as peers_trial
@@ -60,8 +60,14 @@ def test_a_world_is_what_it_says(kind):
             {"contender": "icp-refresh", "rows": 300, "attributes": 6},
             ("seconds", "seconds_with_tiers", "peak_gib"),
         ),
+        (
+            quiet_quarters.trial,
+            {"world": "drift and structure", "wins": 30, "earlier": 2},
+            ("any_changed", "any_flagged", "win_rate"),
+        ),
+        (planted_changes.trial, {"change": "flag flips", "outcomes": 150}, ("found", "false_extra")),
     ],
-    ids=["recovery", "coverage", "shuffled", "scale"],
+    ids=["recovery", "coverage", "shuffled", "scale", "quiet_quarters", "planted_changes"],
 )
 def test_one_trial_of_a_campaign(trial, case, measures):
     outcome = trial(3, case)
