@@ -196,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _quiet(asked: Any) -> pd.DataFrame:
-    """False alarms in four years; concept's is the rate per quarter of its own trials, times sixteen."""
+    """False alarms in four years; concept's are counted a quarter, in trials of their own."""
     cases = [{"volume": v} for v in VOLUMES]
     frame = run_trials(quiet_trial, cases, asked.runs, asked.workers)
     frame["population_and_performance"] = frame["population"] + frame["performance"]
@@ -218,8 +218,8 @@ def _mixed(asked: Any) -> pd.DataFrame:
 def _concept(asked: Any) -> pd.DataFrame:
     cases = [{"volume": v, "turned": t} for t in (False, True) for v in (150, 500, 1000)]
     frame = run_trials(concept_trial, cases, 2 * asked.runs, asked.workers)
-    frame["false_alarms_in_four_years"] = np.where(frame["turned"], np.nan, QUARTERS * frame["any"])
-    return summarise(frame, ["turned", "volume"], ["seen", "others", "false_alarms_in_four_years"])
+    frame["false_alarms_a_quarter"] = np.where(frame["turned"], np.nan, frame["any"])
+    return summarise(frame, ["turned", "volume"], ["seen", "others", "false_alarms_a_quarter"])
 
 
 _PARTS = {"quiet": _quiet, "falls": _falls, "mixes": _mixed, "concept": _concept}
