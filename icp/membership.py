@@ -2,7 +2,8 @@
 
 An attribute that enters must convince twice, one that leaves must fail to three times running, unless a change of its
 effect was confirmed (docs/method.md): re-deriving from scratch every quarter would move two or
-three criteria a quarter with nothing changed.
+three criteria a quarter with nothing changed. A segment has convinced twice when it is found: on the half of the accounts
+it was searched on, and on the other.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def confirmed(profile: Profile) -> dict[str, Criterion]:
 def qualified_changes(incumbent: Profile, candidate: Profile, changed: Collection[str]) -> tuple[MembershipChange, ...]:
     """The criteria that have earned their way in or lost their place, on the candidate's evidence."""
     held = confirmed(incumbent)
-    entering = (t for t in candidate.tests if t.attribute not in held and _enters(t, incumbent, changed))
+    at_once = {*changed, *(a.name for a in candidate.bins.attributes if a.conditions)}
+    entering = (t for t in candidate.tests if t.attribute not in held and _enters(t, incumbent, at_once))
     leaving = (t for t in candidate.tests if t.attribute in held and _leaves(t, incumbent, changed))
     return (
         *(
@@ -55,11 +57,11 @@ def fading(incumbent: Profile, candidate: Profile) -> dict[str, int]:
     return counts
 
 
-def _enters(test: AttributeTest, incumbent: Profile, changed: Collection[str]) -> bool:
+def _enters(test: AttributeTest, incumbent: Profile, at_once: Collection[str]) -> bool:
     if test.grade != "confirmed" or test.q_value is None or test.q_value > ENTER_NOW:
         return False
     last = next((t.q_value for t in incumbent.tests if t.attribute == test.attribute), None)
-    return test.attribute in changed or (last is not None and last <= ENTER_LAST)
+    return test.attribute in at_once or (last is not None and last <= ENTER_LAST)
 
 
 def _leaves(test: AttributeTest, incumbent: Profile, changed: Collection[str]) -> bool:

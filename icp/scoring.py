@@ -30,6 +30,7 @@ from icp.profile import (
 )
 
 PLACEHOLDER = "__account_features__"
+LONGEST_NAME = 50
 DIALECTS = ("duckdb", "snowflake", "bigquery", "postgres", "redshift", "spark", "databricks")
 _AUTHORED_IN = "duckdb"
 _AXES: tuple[Axis, ...] = ("fit", "intent")
@@ -83,12 +84,13 @@ def criteria_columns(profile: Profile) -> tuple[CriterionColumns, ...]:
     """The columns of the scored table that carry each criterion, in the order of the scorecards.
 
     Column names are plain (`bin_…`, `points_…` and the attribute's name reduced to letters, digits and
-    underscores) because warehouses and Parquet readers disagree about anything else.
+    underscores) because warehouses and Parquet readers disagree about anything else, and short because Postgres drops
+    what goes beyond 63 characters: two segments that differ only in their last condition would become one column.
     """
     taken: set[str] = set()
     columns = []
     for axis, criterion in _criteria(profile):
-        name = _unused(_plain(criterion.attribute), taken)
+        name = _unused(_plain(criterion.attribute)[:LONGEST_NAME].rstrip("_"), taken)
         attribute = profile.bins.attribute(criterion.attribute)
         source = "" if attribute.conditions else attribute.column
         columns.append(

@@ -15,6 +15,7 @@ from icp.profile import (
     Bin,
     BinDictionary,
     BinEffect,
+    Condition,
     Criterion,
     Estimate,
     Profile,
@@ -60,6 +61,13 @@ AFTER = profile(
     (SIZE, SIZE_BINS, (0, 30, 10)), (DBT, FLAG_BINS, (0, 50, 5)), (OFFICES, OFFICES_BINS, (0, 20, 5)),
     (VISITS, VISITS_BINS, (0, 100, 50)),
 )  # fmt: skip
+LARGE_ON_DBT = Attribute(
+    "segment employees=51.. & technologies=dbt=yes", "segment", "firmographic", "Large × Uses dbt",
+    conditions=(Condition("employees", ("51..",)), Condition("technologies=dbt", ("yes",))), found_in="2025Q1",
+)  # fmt: skip
+SEGMENTED = profile(
+    (SIZE, SIZE_BINS, (0, 30, 10)), (DBT, FLAG_BINS, (0, 20, 5)), (LARGE_ON_DBT, FLAG_BINS, (0, 50, 15))
+)
 NO_ICP = profile()
 
 
@@ -99,6 +107,7 @@ class Refreshes:
         self.first = self.refresh("first", "2025-04-06 00:00:00", BEFORE, limits=UNTESTED)
         self.second = self.refresh("second", "2025-07-06 00:00:00", AFTER, BEFORE, self.first)
         self.again = self.serve("second", "again", AFTER, BEFORE, self.first, UNTESTED)
+        self.segmented = self.serve("second", "segmented", SEGMENTED, AFTER, self.second, UNTESTED)
         self.no_icp = self.serve("second", "no_icp", NO_ICP, AFTER, self.second, UNTESTED)
 
     def refresh(
@@ -211,6 +220,20 @@ def test_migration_counts_every_account(refreshes: Refreshes) -> None:
 def test_the_same_inputs_give_the_same_bytes(refreshes: Refreshes) -> None:
     files = ("accounts.parquet", "contributions.parquet", "migration.parquet")
     assert digest(*(refreshes.second / f for f in files)) == digest(*(refreshes.again / f for f in files))
+
+
+def test_a_segment_is_one_more_line_of_the_sum(refreshes: Refreshes) -> None:
+    accounts = rows_by(refreshes.segmented / "accounts.parquet", "account_id")
+    with duckdb.connect() as reader:
+        lines = reader.execute(f"select * from '{refreshes.segmented / 'contributions.parquet'}'").fetch_df()
+    own = lines[lines["attribute"] == LARGE_ON_DBT.name].set_index("account_id")
+    # no: a condition fails, whatever else is not known; missing: none fails, and not all are known
+    assert own["bin_key"].to_dict() == {
+        "steady": "yes", "grower": "yes", "modern": "no", "arrival": "no", "blank": "missing",
+    }  # fmt: skip
+    assert lines.groupby("account_id")["points"].sum().to_dict() == {n: r["fit_score"] for n, r in accounts.items()}
+    assert accounts["steady"]["fit_score"] == 100 and accounts["blank"]["fit_score"] == 30
+    assert accounts["steady"]["reasons"].startswith("segment Large × Uses dbt (+")
 
 
 def test_without_criteria_everybody_scores_nothing_and_nothing_breaks(refreshes: Refreshes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -160,6 +161,16 @@ def test_header_says_which_icp_and_how_to_use_it() -> None:
     assert "-- ICP main, 2026Q2" in head
     assert "__account_features__" in head
     assert all(line.startswith("-- ") for line in head.strip().splitlines())
+
+
+def test_columns_of_long_names_stay_apart_within_the_63_characters_of_postgres() -> None:
+    long = "segment employees=11..51|51..201 & industry=computer software and services & region="
+    pair = [replace(SEGMENT, name=long + region) for region in ("north", "south")]
+    columns = criteria_columns(
+        profile([(EMPLOYEES, SIZE_BINS, (0, 4, 9, 1)), *((s, FLAG_BINS, (0, 9, 3)) for s in pair)])
+    )
+    names = [name for c in columns for name in (c.bin_column, c.points_column)]
+    assert max(map(len, names)) <= 63 and len(set(names)) == len(names)
 
 
 def test_columns_are_plain_unique_and_in_the_order_of_the_scorecards() -> None:

@@ -14,7 +14,7 @@ from icp.derive import derive, keep
 from icp.explain import explain
 from icp.points import card_of
 from icp.profile import Attribute, Profile
-from icp.quarterly import extended
+from icp.quarterly import Question, answer, extended
 from icp.serialize import profile_from_yaml, profile_to_yaml
 
 ATTRIBUTES = (
@@ -117,6 +117,26 @@ def test_a_segment_survives_the_file_and_the_next_quarter(found: Profile) -> Non
     assert card_of(kept.fit, kept.bins).points.keys() == card_of(found.fit, found.bins).points.keys()
     without = extended(found.bins, frame, [a for a in ATTRIBUTES if a.name != "snowflake"], "2026Q3")
     assert [a for a in without.attributes if a.conditions] == []
+
+
+def test_a_segment_first_found_at_a_refit_is_confirmed_at_once() -> None:
+    """Few outcomes are not searched, so that the first profile has none; the halves have been its two proofs."""
+    early, late = market(seed=3), market(rows=6_000)
+    early = early[early["outcome_quarter"] == "2026Q1"]
+    late = late[late["outcome_quarter"] != "2026Q1"]
+    late = late.assign(observation_id="l" + late["observation_id"], account_id="l" + late["account_id"])
+    universe = market(rows=300, seed=9).drop(columns=["is_won", "outcome_quarter"])
+    first, second = (
+        Question("main", q, {"A": 0.05, "B": 0.15}, {"wins": 20, "losses": 20}) for q in ("2026Q1", "2026Q3")
+    )
+    incumbent = answer(first, early, universe, ATTRIBUTES, None).profile
+    assert segments_of(incumbent) == []
+    result = answer(second, pd.concat([early, late], ignore_index=True), universe, ATTRIBUTES, incumbent)
+    assert result.profile.state == "derived"
+    (segment,) = segments_of(result.profile)
+    criterion = result.profile.fit.criterion(segment.name)
+    assert criterion is not None and (criterion.grade, criterion.headline) == ("confirmed", True)
+    assert [(m.attribute, m.direction) for m in result.diff.memberships] == [(segment.name, "enters")]
 
 
 def test_scores_stay_within_a_hundred(found: Profile) -> None:
