@@ -7,7 +7,7 @@ truth is written in terms of each attribute's own latent position, not of the bi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -69,6 +69,11 @@ class World:
     universe_log_odds: Floats
     value_if_won: Floats
     universe_value_if_won: Floats
+    value_effects: Mapping[str, Floats] = field(default_factory=dict)  # on log value, label rows
+
+    @property
+    def value_planted(self) -> frozenset[str]:
+        return frozenset(self.value_effects)
 
     @property
     def win_probability(self) -> Floats:
@@ -140,7 +145,8 @@ def make_world(
     log_odds = np.full(rows + universe, base) + sum(effects.values())
     for segment in segments:
         log_odds += segment.bonus * _holds(segment, declared, latent, known)
-    value = _values(rng, chosen, declared, seen, known)
+    on_value = _values(rng, chosen, declared, seen, known)
+    value = np.exp(VALUE_LEVEL + sum(on_value.values()) + VALUE_NOISE**2 / 2)
     names = frozenset(effects) | frozenset().union(*(s.attributes for s in segments))
     frame, level = _label_rows(rng, features.iloc[:rows], log_odds[:rows], value[:rows], quarters, deals_per_account)
     score = features.iloc[rows:].reset_index(drop=True)
@@ -156,6 +162,7 @@ def make_world(
         universe_log_odds=log_odds[rows:],
         value_if_won=value[:rows],
         universe_value_if_won=value[rows:],
+        value_effects={name: e[:rows] for name, e in on_value.items()},
     )
 
 
@@ -296,13 +303,15 @@ def _values(
     declared: Sequence[Attribute],
     latent: Floats,
     known: NDArray[np.bool_],
-) -> Floats:
-    """Expected value of a win: two attributes that also drive wins and two that do not (or any four)."""
+) -> dict[str, Floats]:
+    """What moves the log value of a win: two attributes that also drive wins and two that do not (or any four)."""
     others = [j for j in range(len(declared)) if j not in chosen]
-    log_value = np.full(len(latent), VALUE_LEVEL)
-    for j in [*chosen[:2], *others[:2]]:
-        log_value += np.where(known[:, j], _standardised(_shape(rng, declared[j], latent[:, j]), known[:, j]) * 0.3, 0)
-    return np.exp(log_value + VALUE_NOISE**2 / 2)
+    return {
+        declared[j].name: np.where(
+            known[:, j], _standardised(_shape(rng, declared[j], latent[:, j]), known[:, j]) * 0.3, 0
+        )
+        for j in [*chosen[:2], *others[:2]]
+    }
 
 
 def _label_rows(

@@ -196,6 +196,7 @@ def _question(plan: Plan, features: Features) -> Question:
         minimum,
         hypotheses=features.hypotheses,
         label_rules=label_requirements(plan.config),
+        has_value=plan.config.value.kind == "two_part",
     )
 
 

@@ -257,6 +257,12 @@ class ApprovalSection(Section):
     mode: Literal["auto", "ask"] = "auto"
 
 
+class ValueSection(Section):
+    """Whether what a win is worth is estimated beside who wins: P(win) x value of a win, or left out."""
+
+    kind: Literal["two_part", "none"] = "two_part"
+
+
 class MinimumSection(Section):
     """Fewest outcomes a profile may be derived from."""
 
@@ -279,6 +285,7 @@ class IcpSettings(Section):
     tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
     approval: ApprovalSection = ApprovalSection()
     minimum: MinimumSection = MinimumSection()
+    value: ValueSection = ValueSection()
     hypotheses: Annotated[str | None, Field(min_length=1)] = None
     monitor: MonitorSection = MonitorSection()
 

@@ -206,7 +206,8 @@ def keep(
         offset = axis_fit.fit.linear_predictor
         scorecards[axis] = _kept_scorecard(job, incumbent.scorecard(axis), candidate, axis_fit)
     tiers = _kept_tiers(job, incumbent, candidate, scorecards["fit"])
-    kept = _profile(job, scorecards, tiers, candidate.tests)
+    known = {a.name for a in incumbent.bins.attributes}  # a segment only the candidate found has no place yet
+    kept = _profile(job, scorecards, tiers, tuple(t for t in candidate.tests if t.attribute in known))
     notes = (
         ["Tier rates are those of a refit's tiers of the same names, on deals the refit had not seen."] if tiers else []
     )

@@ -161,7 +161,7 @@ def _solve(problem: _Problem, tau2: Floats, coefficients: Floats, *, estimate: b
     for _ in range(MAX_STEPS):
         gram, score, _, _ = _cross_products(problem, eta)
         rhs = gram @ coefficients + score
-        new_tau2 = _update_tau2(problem, gram, rhs, tau2) if estimate else tau2
+        new_tau2 = rest_tau2(design, gram, rhs, tau2, few=problem.has_few_wins) if estimate else tau2
         target = posterior(design, gram, rhs, new_tau2)[0]
         proposal = design.predict(target) + problem.offset
         step = min(1.0, MAX_STEP / max(float(np.abs(proposal - eta).max(initial=0.0)), 1e-300))
@@ -218,16 +218,15 @@ def _inverse(matrix: Floats) -> Floats:
     return np.asarray(cho_solve(factor, np.eye(len(matrix)), check_finite=False))
 
 
-def _update_tau2(problem: _Problem, gram: Floats, rhs: Floats, tau2: Floats) -> Floats:
+def rest_tau2(design: Design, gram: Floats, rhs: Floats, tau2: Floats, *, few: bool) -> Floats:
     """Run the fixed point to rest for this quadratic likelihood, extrapolating each variance as it goes.
 
     Three plain steps, then a jump along the observed geometric progress on the log scale (SQUAREM, Varadhan & Roland
     2008, per component); a step of the plain map always follows a jump, so the resting point is the same.
     """
-    few = problem.has_few_wins
     for _ in range(TAU_ROUNDS):
-        first = _mackay_step(problem.design, gram, rhs, tau2, few=few)
-        second = _mackay_step(problem.design, gram, rhs, first, few=few)
+        first = _mackay_step(design, gram, rhs, tau2, few=few)
+        second = _mackay_step(design, gram, rhs, first, few=few)
         if float(np.abs(second - first).max(initial=0.0)) < TAU_TOLERANCE:
             return second
         tau2 = _extrapolated(tau2, first, second)
@@ -265,7 +264,7 @@ def _finish(problem: _Problem, coefficients: Floats, tau2: Floats, eta: Floats) 
     design = problem.design
     gram, score, residual, row_weights = _cross_products(problem, eta)
     covariance = posterior(design, gram, gram @ coefficients + score, tau2)[1]
-    covariance = covariance + _variance_uncertainty(design, coefficients, covariance, tau2)
+    covariance = covariance + variance_uncertainty(design, coefficients, covariance, tau2)
     return AdditiveFit(
         intercepts=coefficients[: design.fixed.shape[1]],
         effects=tuple(f @ coefficients[part] for f, part in zip(design.factors, design.slices, strict=True)),
@@ -281,7 +280,7 @@ def _finish(problem: _Problem, coefficients: Floats, tau2: Floats, eta: Floats) 
     )
 
 
-def _variance_uncertainty(design: Design, coefficients: Floats, covariance: Floats, tau2: Floats) -> Floats:
+def variance_uncertainty(design: Design, coefficients: Floats, covariance: Floats, tau2: Floats) -> Floats:
     """What not knowing tau^2 adds to the covariance (Kass & Steffey 1989, first order).
 
     d mean / d log tau_j^2 = V_.j u_j / tau_j^2; the variance of log tau_j^2 is 2 / sum of squared shrinkage factors.

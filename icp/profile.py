@@ -186,6 +186,54 @@ class AttributeTest:
 
 
 @dataclass(frozen=True)
+class ValueEffect:
+    """What being in one bin does to the value of a win, against the average win; `wins` are those with a value."""
+
+    key: str
+    label: str
+    multiplier: Estimate
+    wins: int
+
+
+@dataclass(frozen=True)
+class ValueDriver:
+    """One attribute that moves the value of a win: confirmed, or provisional beside a confirmed one."""
+
+    attribute: str
+    label: str
+    grade: Grade
+    p_value: float
+    q_value: float
+    effect_sd: float
+    bins: tuple[ValueEffect, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a win is worth: the second part of expected value = P(win) x value of a win.
+
+    The expected value of a win of an account = `level` x the multiplier of its bin on every driver; without drivers it
+    is `level` for everybody. `level` is in reporting currency at the newest quarter's level. `wins` counts won outcomes;
+    `valued` those with a value above 0 (the rest are `missing` or `not_positive` and left out); `limited` values were so
+    far from the rest that they count as one at the limit. `spread` is the sd of log value that drivers leave open.
+    `win_error` is the standard error of the average account's log odds of winning.
+    """
+
+    derived_in: str
+    wins: int
+    valued: int
+    missing: int
+    not_positive: int
+    limited: int
+    level: Estimate
+    spread: float
+    win_error: float
+    drivers: tuple[ValueDriver, ...]
+    tests: tuple[AttributeTest, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Profile:
     """The ICP of one quarter, as code: what wins, how sure we are, and the points that score an account.
 
@@ -194,6 +242,7 @@ class Profile:
     State "no_icp" means the data support no criterion; scorecards are then empty. State "hypotheses" means the points
     rest on what people believe (`icp.hypotheses`), no outcome confirms them yet, and no win probability is published.
     `fading` counts, per criterion, the quarters running in which its evidence could have been chance.
+    `value` is None when nothing can be said about what a win is worth, or nobody asked.
     """
 
     icp: str
@@ -215,6 +264,7 @@ class Profile:
     notes: tuple[str, ...] = ()
     fading: Mapping[str, int] = field(default_factory=dict)
     disqualifiers: tuple[Disqualifier, ...] = ()
+    value: Value | None = None
 
     def scorecard(self, axis: Axis) -> Scorecard:
         return self.fit if axis == "fit" else self.intent

@@ -25,7 +25,7 @@ from icp.track_record import TrackedQuarter
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 LIST_COLUMNS = (
     "account_id", "account_name", "company_domain", "is_customer", "tier", "previous_tier", "priority", "fit_score",
-    "previous_fit_score", "intent_score", "win_probability", "migration_cause", "reasons",
+    "previous_fit_score", "intent_score", "win_probability", "expected_value", "migration_cause", "reasons",
 )  # fmt: skip
 POINTS_TYPES = {"points": pa.int64(), "levels": pa.list_(pa.string())} | dict.fromkeys(
     ("lower", "upper", "odds", "odds_low", "odds_high", "average_points"), pa.float64()
@@ -69,6 +69,7 @@ def evidence(data: ReportData) -> Mapping[str, Any]:
         "opportunities": profile.opportunities, "wins": profile.wins, "base_rate": profile.base_rate,
         "tests": profile.tests, "tiers": profile.tiers, "notes": profile.notes, "change_points": profile.change_points,
         "exposure": data.exposure, "contrasts": data.contrasts,
+        "value": profile.value,
         "coverage": coverage.to_dict("records"), "exclusions": meta.exclusions, "sources": meta.sources,
         "as_of": meta.as_of, "inputs_hash": meta.inputs_hash, "config_hash": meta.config_hash,
         "code_hash": meta.code_hash,

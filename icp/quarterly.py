@@ -20,10 +20,11 @@ from icp.exposure import Exposure, measure_exposure
 from icp.hypotheses import Hypothesis
 from icp.label_rows import DEFAULT_MINIMUM, read_label_rows, require_won_or_lost
 from icp.label_rules import Requirement
-from icp.profile import Attribute, BinDictionary, Profile
+from icp.profile import Attribute, BinDictionary, Profile, Value
 from icp.selection import gather_evidence
 from icp.sensitivity import Sensitivity, label_sensitivity
 from icp.settle import settle, settled_diff
+from icp.value import value_of_wins
 from icp.verdicts import ProfileDiff
 
 
@@ -59,6 +60,7 @@ class Question:
     tiers: Mapping[str, float]
     minimum: Mapping[str, int]
     seed: int = 0
+    has_value: bool = True
     hypotheses: tuple[Hypothesis, ...] = ()
     label_rules: tuple[Requirement, ...] = ()
 
@@ -116,7 +118,8 @@ def answer(
     )
     notes = [f"Points refitted: no longer an attribute: {', '.join(dropped)}."] if dropped else []
     notes += _left_out_notes(left_out)
-    profile = replace(profile, notes=(*profile.notes, *notes))
+    value = _value(question, labels, profile, incumbent)
+    profile = replace(profile, notes=(*profile.notes, *notes), value=value)
     result = QuarterResult(profile, candidate, incumbent, settled_diff(diff, incumbent, profile), judged)
     result = _with_reliance(result, question, labels, universe)
     return _with_beliefs(result, question, labels, universe)
@@ -133,6 +136,12 @@ def _with_reliance(
         exposure=exposure,
         contrasts=compare_contrasts(profile, labels, universe, question.seed) if exposure else None,
     )
+
+
+def _value(question: Question, labels: pd.DataFrame, profile: Profile, incumbent: Profile | None) -> Value | None:
+    if not question.has_value:
+        return None
+    return value_of_wins(profile, read_label_rows(labels, profile.bins), incumbent.value if incumbent else None)
 
 
 def _left_out_notes(quarters: Sequence[str]) -> list[str]:

@@ -7,13 +7,15 @@ into their warehouse, and a test holds it equal to `icp.bins.encode` row by row.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlglot
 
 from icp.errors import ConfigError
+from icp.expected_value import log_error
 from icp.profile import (
     MISSING,
     NO,
@@ -28,11 +30,13 @@ from icp.profile import (
     Profile,
     Scorecard,
 )
+from icp.stats import normal_quantile
 
 PLACEHOLDER = "__account_features__"
 LONGEST_NAME = 50
 DIALECTS = ("duckdb", "snowflake", "bigquery", "postgres", "redshift", "spark", "databricks")
 _AUTHORED_IN = "duckdb"
+VALUE_TERMS = ("log_value", "log_value_variance", "log_odds_variance")
 _AXES: tuple[Axis, ...] = ("fit", "intent")
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _RESERVED = frozenset(  # words some engine refuses as a bare column name
@@ -64,9 +68,10 @@ def compile_scoring_sql(profile: Profile, relation: str = PLACEHOLDER, dialect: 
     """The statement that scores every account of a feature table with this ICP.
 
     One row per row of `relation`, which must have `account_id` and the profile's source columns: the bin and the
-    points of each criterion, `fit_score` and `intent_score` (sums of the points, 0-100) and `win_probability` (of
-    an opportunity worked at an account with that fit; of no meaning for accounts nobody would work). It ends
-    without a semicolon so that it can be embedded.
+    points of each criterion, `fit_score` and `intent_score` (sums of the points, 0-100), `win_probability` (of
+    an opportunity worked at an account with that fit; of no meaning for accounts nobody would work), and
+    `expected_value` with its 95 % interval (null without a value part). It ends without a semicolon so that it can be
+    embedded.
 
     Args:
         profile: The ICP to compile. Without criteria every account scores 0.
@@ -119,7 +124,7 @@ def _header(profile: Profile, relation: str) -> str:
     lines = (
         f"ICP {profile.icp}, {profile.quarter} (points of {profile.derived_in}).",
         "Scores every account: one row per account_id with the bin and the points of each criterion,",
-        "fit_score and intent_score (sums of points, 0-100) and win_probability.",
+        "fit_score and intent_score (sums of points, 0-100), win_probability and expected_value with its interval.",
         f"To use: {relation} is your table of account features, one row per account",
         "(it needs account_id and the columns read in `facts`).",
         "Compiled from the published profile. Do not edit: change the profile and compile again.",
@@ -130,22 +135,66 @@ def _header(profile: Profile, relation: str) -> str:
 def _statement(profile: Profile) -> str:
     columns = criteria_columns(profile)
     criteria = [criterion for _, criterion in _criteria(profile)]
-    attributes = {name: profile.bins.attribute(name) for name in (c.attribute for c in criteria)}
-    states = [f"{_state(attributes[c.attribute], profile.bins)} AS {c.bin_column}" for c in columns]
+    places = {c.attribute: c.bin_column for c in columns} | _driver_columns(profile, columns)
+    attributes = {name: profile.bins.attribute(name) for name in places}
+    states = [f"{_state(attributes[name], profile.bins)} AS {place}" for name, place in places.items()]
     points = [
         f"{_points(criterion, c.bin_column)} AS {c.points_column}"
         for criterion, c in zip(criteria, columns, strict=True)
     ]
-    bins = [c.bin_column for c in columns]
-    chance = "CAST(NULL AS DOUBLE)" if profile.state == "hypotheses" else _probability(profile.fit)
+    value = [f"{term} AS {name}" for name, term in _value_terms(profile, places).items()]
+    bins = list(places.values())
+    passed = (*bins, *(c.points_column for c in columns), "fit_score", "intent_score")
     return (
         f"WITH facts AS (SELECT {_list('account_id', _facts(_read(attributes.values(), profile.bins)))} FROM {PLACEHOLDER}), "
         f"states AS (SELECT {_list('account_id', states)} FROM facts), "
-        f"points AS (SELECT {_list('account_id', bins, points)} FROM states), "
-        f"scores AS (SELECT {_list('account_id', bins, (c.points_column for c in columns), _sums(columns))}"
-        f" FROM points) "
-        f"SELECT scores.*, {chance} AS win_probability FROM scores"
+        f"points AS (SELECT {_list('account_id', bins, points, value)} FROM states), "
+        f"scores AS (SELECT {_list('points.*', _sums(columns))} FROM points), "
+        f"chances AS (SELECT scores.*, {_probability(profile.fit)} AS win_probability FROM scores) "
+        f"SELECT {_list('account_id', passed, ['win_probability'], _expected_value())} FROM chances"
     )
+
+
+def _driver_columns(profile: Profile, columns: tuple[CriterionColumns, ...]) -> dict[str, str]:
+    """Where the bins of value drivers that are no criteria are found: attribute -> column."""
+    taken = {column.bin_column.removeprefix("bin_") for column in columns}
+    known = {column.attribute for column in columns}
+    drivers = profile.value.drivers if profile.value else ()
+    return {d.attribute: f"bin_{_unused(_plain(d.attribute), taken)}" for d in drivers if d.attribute not in known}
+
+
+def _value_terms(profile: Profile, places: Mapping[str, str]) -> dict[str, str]:
+    """Log value of a win and the variances of it and of the log odds, each a sum over bins (`icp.expected_value`)."""
+    value = profile.value
+    if value is None:
+        return dict.fromkeys(VALUE_TERMS, "CAST(NULL AS DOUBLE)")
+    logs, log_variances, odds_variances = [], [], []
+    for driver in value.drivers:
+        estimates = {b.key: b.multiplier for b in driver.bins}
+        logs.append(_cases(places[driver.attribute], {k: math.log(e.value) for k, e in estimates.items()}))
+        log_variances.append(_cases(places[driver.attribute], {k: log_error(e) ** 2 for k, e in estimates.items()}))
+    for criterion in profile.fit.criteria:
+        errors = {b.key: log_error(b.odds) ** 2 for b in criterion.bins}
+        odds_variances.append(_cases(places[criterion.attribute], errors))
+    starts = (math.log(value.level.value), log_error(value.level) ** 2, value.win_error**2)
+    sums = (
+        " + ".join([_number(start), *terms])
+        for start, terms in zip(starts, (logs, log_variances, odds_variances), strict=True)
+    )
+    return dict(zip(VALUE_TERMS, sums, strict=True))
+
+
+def _cases(column: str, numbers: Mapping[str, float]) -> str:
+    cases = " ".join(f"WHEN {_literal(key)} THEN {_number(number)}" for key, number in numbers.items())
+    return f"CASE {column} {cases} ELSE 0 END"
+
+
+def _expected_value() -> Iterator[str]:
+    mean = "win_probability * EXP(log_value)"
+    error = "SQRT((1 - win_probability) * (1 - win_probability) * log_odds_variance + log_value_variance)"
+    yield f"{mean} AS expected_value"
+    for name, sign in (("low", "-"), ("high", "")):
+        yield f"{mean} * EXP({sign}{_number(normal_quantile())} * {error}) AS expected_value_{name}"
 
 
 def _list(first: str, *rest: Iterable[str]) -> str:

@@ -36,7 +36,10 @@
     account_id,
     cast(null as integer) as fit_score,
     cast(null as integer) as intent_score,
-    cast(null as double) as win_probability
+    cast(null as double) as win_probability,
+    cast(null as double) as expected_value,
+    cast(null as double) as expected_value_low,
+    cast(null as double) as expected_value_high
   from {{ relation }}
   where false
   {%- endif -%}

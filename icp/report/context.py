@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from icp.diff_words import membership_sentence
-from icp.report import figures, sections, wording
+from icp.report import figures, sections, value_view, wording
 from icp.report.backtest_view import RIVALS, history_figure, record_sentence, track_record_of
 from icp.report.beliefs_view import belief_rows, beliefs_sentence, believed_names
 from icp.report.change_view import change_lines, changes_sentence
@@ -29,6 +29,7 @@ CONTENTS = (
     ("labels", "Other labels"),
     ("changes", "What changed"),
     ("tiers", "Tiers"),
+    ("value", "What a win is worth"),
     ("backtest", "Last ICP, tested"),
     ("migration", "Tier moves"),
     ("movers", "Accounts"),
@@ -83,6 +84,9 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "tiers_sentence": sections.tiers_sentence(profile) if profile.tiers else "",
         "tier_chart": partial(figures.tier_chart, data),
         "total_accounts": max(sum(tier.accounts for tier in profile.tiers), 1),
+        "value": profile.value,
+        "value_sentence": value_view.value_sentence(profile),
+        "value_counts": value_view.counts_sentence(profile.value),
         "backtest": data.backtest,
         "rivals": RIVALS,
         "promised": {name: rate.value for name, rate in sections.promised_rates(data.incumbent).items()},

@@ -45,6 +45,16 @@ GLOSSARY = (
         "Calibration",
         "Whether predicted win rates come true: a slope of 1 means they do, below 1 means they were too extreme.",
     ),
+    (
+        "Expected value",
+        "Chance of winning an opportunity at the account times what a win there is worth; what an opportunity worked "
+        "there brings on average.",
+    ),
+    (
+        "Value driver",
+        "An attribute that makes a win worth more or less, tested on the values of won deals; its multiplier is against "
+        "the average win.",
+    ),
     ("Tier", "A band of fit scores cut by how many accounts the team can work."),
     ("Point-in-time", "Known when the opportunity opened, not learned or corrected later."),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from icp.profile import (
     Profile,
     Scorecard,
     Tier,
+    Value,
+    ValueDriver,
+    ValueEffect,
 )
 from icp.scoring import compile_scoring_sql, criteria_columns
 
@@ -56,11 +60,20 @@ def profile(*criteria: tuple[Attribute, tuple[Bin, ...], tuple[int, ...]]) -> Pr
     )  # fmt: skip
 
 
+HALF, SAME, DOUBLE = Estimate(0.5, 0.4, 0.625), Estimate(1.0, 0.8, 1.25), Estimate(2.0, 1.6, 2.5)
+WORTH = Value(
+    derived_in="2025Q1", wins=40, valued=40, missing=0, not_positive=0, limited=0, level=Estimate(1_000.0, 800.0, 1_250.0),
+    spread=0.5, win_error=0.1, tests=(),
+    drivers=(ValueDriver("employees", "Employees", "confirmed", 0.01, 0.01, 0.4, tuple(
+        ValueEffect(b.key, b.label, multiplier, 20) for b, multiplier in zip(SIZE_BINS, (HALF, DOUBLE, SAME), strict=True)
+    )),),
+)  # fmt: skip
 BEFORE = profile((SIZE, SIZE_BINS, (0, 100, 50)), (VISITS, VISITS_BINS, (0, 100, 50)))
 AFTER = profile(
     (SIZE, SIZE_BINS, (0, 30, 10)), (DBT, FLAG_BINS, (0, 50, 5)), (OFFICES, OFFICES_BINS, (0, 20, 5)),
     (VISITS, VISITS_BINS, (0, 100, 50)),
 )  # fmt: skip
+AFTER = replace(AFTER, value=WORTH)
 LARGE_ON_DBT = Attribute(
     "segment employees=51.. & technologies=dbt=yes", "segment", "firmographic", "Large × Uses dbt",
     conditions=(Condition("employees", ("51..",)), Condition("technologies=dbt", ("yes",))), found_in="2025Q1",
@@ -169,6 +182,21 @@ def test_every_account_is_scored_by_the_compiled_statement(second: dict[str, dic
         "arrival": (5, 0, "D", "D3"),
     }
     assert second["grower"]["win_probability"] == pytest.approx(0.880797, abs=1e-6)
+
+
+def test_every_account_has_an_expected_value_with_its_interval(second: dict[str, dict[str, Any]]) -> None:
+    values = {name: row["expected_value"] / row["win_probability"] for name, row in second.items()}
+    assert values == pytest.approx(
+        {"steady": 2_000.0, "grower": 2_000.0, "modern": 500.0, "blank": 1_000.0, "arrival": 500.0}
+    )
+    assert all(
+        row["expected_value_low"] < row["expected_value"] < row["expected_value_high"] for row in second.values()
+    )
+
+
+def test_without_a_value_part_there_is_no_expected_value(refreshes: Refreshes) -> None:
+    rows = rows_by(refreshes.no_icp / "accounts.parquet", "account_id")
+    assert {row["expected_value"] for row in rows.values()} == {None}
 
 
 def test_every_move_has_its_cause(second: dict[str, dict[str, Any]]) -> None:

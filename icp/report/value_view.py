@@ -1,0 +1,45 @@
+"""What a win is worth, in words."""
+
+from __future__ import annotations
+
+from icp.profile import Estimate, Profile, Value
+from icp.report.wording import clean, count, listing, plural
+
+
+def money(amount: float) -> str:
+    """An amount as people say it: 12,300 or 1.2 M, in the reporting currency."""
+    if amount >= 1e6:
+        return f"{amount / 1e6:,.1f} M"
+    return count(float(f"{amount:.3g}"))
+
+
+def interval_money(estimate: Estimate) -> str:
+    """The interval of an amount."""
+    return f"[{money(estimate.low)}–{money(estimate.high)}]"
+
+
+def value_sentence(profile: Profile) -> str:
+    """Whether a win is worth the same everywhere, and how much."""
+    value = profile.value
+    if value is None:
+        return "Too few wins carry a value to say what a win is worth; accounts have no expected value."
+    level = f"{money(value.level.value)} {interval_money(value.level)}"
+    named = [clean(d.label) for d in value.drivers if d.grade == "confirmed"]
+    if not named:
+        return f"A win is worth {level}, for every account the same: no attribute is shown to move its value."
+    return f"The average win is worth {level}. It is shown to be moved by {listing(named)}."
+
+
+def counts_sentence(value: Value | None) -> str:
+    """On how many wins this rests and which were left out."""
+    if value is None:
+        return ""
+    parts = [f"From {count(value.valued)} of {plural(value.wins, 'win')}"]
+    if value.missing:
+        parts.append(f"{count(value.missing)} without a value left out")
+    if value.not_positive:
+        parts.append(f"{count(value.not_positive)} worth 0 or less left out")
+    if value.limited:
+        parts.append(f"{count(value.limited)} extreme ones counted at the limit")
+    kept = " Multipliers are those of " + value.derived_in + "; the level is today's."
+    return f"{'; '.join(parts)}.{kept}"

@@ -1,0 +1,178 @@
+"""What a win is worth: by hand on small tables, by planted truth on larger ones, and the same in SQL as in Python."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from icp.bins import encode, make_bins
+from icp.derive import derive
+from icp.expected_value import expected_values
+from icp.fit import identity_kernel
+from icp.label_rows import read_label_rows
+from icp.profile import Attribute, Profile, Value
+from icp.scoring import compile_scoring_sql
+from icp.serialize import profile_from_yaml, profile_to_yaml
+from icp.value import value_of_wins
+from icp.value_fit import fit_gaussian
+
+ATTRIBUTES = (
+    Attribute("industry", "category", "firmographic", "Industry"),
+    Attribute("employees", "numeric", "firmographic", "Employees", cuts=(50.0, 500.0)),
+    Attribute("partner", "flag", "firmographic", "Partner"),
+)
+
+
+def outcomes(rows: int = 1_200, seed: int = 1, factor: float = 2.5) -> pd.DataFrame:
+    """Software wins more often; large companies' wins are worth `factor` times as much; partners are noise."""
+    rng = np.random.default_rng(seed)
+    industry = rng.choice(["software", "retail", "banking"], rows)
+    employees = np.round(np.exp(rng.normal(4.5, 1.5, rows)))
+    won = rng.random(rows) < np.where(industry == "software", 0.5, 0.2)
+    amount = 1_000 * np.where(employees >= 500, factor, 1.0) * np.exp(0.5 * rng.standard_normal(rows))
+    return pd.DataFrame(
+        {
+            "observation_id": [f"o{i:05d}" for i in range(rows)],
+            "account_id": [f"a{i:05d}" for i in range(rows)],
+            "outcome_quarter": np.where(np.arange(rows) % 2, "2026Q1", "2026Q2"),
+            "is_won": won,
+            "outcome_value": np.where(won, amount, np.nan),
+            "industry": industry,
+            "employees": employees,
+            "partner": rng.random(rows) < 0.4,
+        }
+    )
+
+
+def profile_of(frame: pd.DataFrame) -> Profile:
+    dictionary = make_bins(frame, ATTRIBUTES, "2026Q1")
+    return derive(frame, dictionary, icp="main", quarter="2026Q2", has_tiers=False)
+
+
+def value_of(frame: pd.DataFrame, profile: Profile, incumbent: Value | None = None) -> Value | None:
+    return value_of_wins(profile, read_label_rows(frame, profile.bins), incumbent)
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return outcomes()
+
+
+@pytest.fixture(scope="module")
+def profile(frame: pd.DataFrame) -> Profile:
+    bare = profile_of(frame)
+    return replace(bare, value=value_of(frame, bare))
+
+
+def test_effects_are_the_means_shrunk_by_hand() -> None:
+    response, codes = np.array([1.0, 3.0, 7.0, 9.0] * 20), np.array([0, 0, 1, 1] * 20)
+    fitted = fit_gaussian(codes[:, None], [identity_kernel(2)], response)
+    tau2, sigma2, per_bin = float(fitted.fit.tau2[0]), fitted.sigma2, 40
+    shrunk = 3.0 * per_bin * tau2 / (per_bin * tau2 + sigma2)  # bin means are 2 and 8, three from the middle
+    assert fitted.fit.effects[0] == pytest.approx([-shrunk, shrunk], rel=1e-6)
+    assert fitted.fit.intercepts[0] == pytest.approx(5.0)
+    assert sigma2 == pytest.approx(80 / 78, rel=0.01)  # every residual is 1; the constant and one contrast are spent
+
+
+def test_the_attribute_that_moves_value_is_found_with_its_multiplier(profile: Profile) -> None:
+    value = profile.value
+    assert value is not None
+    assert [d.attribute for d in value.drivers if d.grade == "confirmed"] == ["employees"]
+    by_key = {b.key: b.multiplier for b in value.drivers[0].bins}
+    ratio = by_key["500.."].value / by_key["..50"].value
+    assert ratio == pytest.approx(2.5, rel=0.15)
+    assert by_key["500.."].low > 1 > by_key["..50"].high
+    assert value.spread == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_value_of_the_average_win_is_the_mean_of_a_lognormal_not_its_median() -> None:
+    frame = outcomes(factor=1.0)
+    value = value_of(frame, profile_of(frame))
+    assert value is not None
+    assert value.drivers == ()
+    assert "the same for every account" in value.notes[0]
+    assert value.level.low < 1_000 * math.exp(0.125) < value.level.high
+    assert value.level.value == pytest.approx(frame["outcome_value"].mean(), rel=0.05)
+
+
+def test_one_huge_deal_does_not_own_the_answer(frame: pd.DataFrame, profile: Profile) -> None:
+    spoiled = frame.copy()
+    spoiled.loc[spoiled.index[spoiled["is_won"]][0], "outcome_value"] = 1e12
+    value = value_of(spoiled, profile)
+    assert value is not None
+    assert profile.value is not None
+    assert value.limited == profile.value.limited + 1
+    assert value.level.value == pytest.approx(profile.value.level.value, rel=0.05)
+
+
+def test_values_that_are_none_are_counted_and_left_out(frame: pd.DataFrame, profile: Profile) -> None:
+    spoiled = frame.copy()
+    won = spoiled.index[spoiled["is_won"]]
+    spoiled.loc[won[:7], "outcome_value"] = [0.0, -5.0, -1e9, np.nan, np.inf, -np.inf, np.nan]
+    value = value_of(spoiled, profile)
+    assert value is not None
+    assert (value.not_positive, value.missing) == (3, 4)
+    assert value.valued == value.wins - 7
+
+
+@pytest.mark.parametrize(("values", "has_level"), [(9, False), (10, True), (29, True)])
+def test_few_values_give_one_number_or_none(
+    frame: pd.DataFrame, profile: Profile, values: int, has_level: bool
+) -> None:
+    thin = frame.copy()
+    thin.loc[thin.index[thin["is_won"]][values:], "outcome_value"] = np.nan
+    value = value_of(thin, profile)
+    assert (value is not None) == has_level
+    if value is not None:
+        assert value.drivers == ()
+        assert value.level.low < value.level.value < value.level.high
+
+
+def test_equal_values_are_no_trouble(frame: pd.DataFrame, profile: Profile) -> None:
+    flat = frame.assign(outcome_value=np.where(frame["is_won"], 500.0, np.nan))
+    value = value_of(flat, profile)
+    assert value is not None
+    assert value.drivers == ()
+    assert value.level.value == pytest.approx(500.0)
+
+
+def test_a_kept_quarter_keeps_the_multipliers_and_refreshes_the_level(frame: pd.DataFrame, profile: Profile) -> None:
+    doubled = frame.assign(outcome_value=frame["outcome_value"] * 2)
+    kept = value_of(doubled, replace(profile, state="kept"), profile.value)
+    assert kept is not None
+    assert profile.value is not None
+    assert kept.drivers == profile.value.drivers
+    assert kept.level.value == pytest.approx(2 * profile.value.level.value, rel=0.03)
+
+
+def test_the_order_of_rows_does_not_matter(frame: pd.DataFrame, profile: Profile) -> None:
+    assert value_of(frame.sample(frac=1, random_state=3), profile) == profile.value
+
+
+def test_a_profile_with_a_value_part_survives_yaml(profile: Profile) -> None:
+    assert profile_from_yaml(profile_to_yaml(profile)) == profile
+
+
+def test_sql_gives_the_expected_value_of_python(frame: pd.DataFrame, profile: Profile) -> None:
+    assert profile.value is not None
+    accounts = frame[["account_id", "industry", "employees", "partner"]].copy()
+    accounts.loc[::9, "employees"] = np.nan
+    found = expected_values(profile, profile.value, encode(accounts, profile.bins))
+    with duckdb.connect() as connection:
+        connection.register("accounts", accounts)
+        scored = connection.execute(compile_scoring_sql(profile, "accounts") + " ORDER BY account_id").fetchdf()
+    assert "bin_employees" in scored
+    for column, expected in (("", found.value), ("_low", found.low), ("_high", found.high)):
+        assert scored[f"expected_value{column}"].to_numpy() == pytest.approx(expected, rel=1e-9)
+
+
+def test_without_a_value_part_nobody_has_an_expected_value(frame: pd.DataFrame, profile: Profile) -> None:
+    with duckdb.connect() as connection:
+        connection.register("accounts", frame)
+        statement = compile_scoring_sql(replace(profile, value=None), "accounts")
+        assert connection.execute(statement).fetchdf()["expected_value"].isna().all()
