@@ -24,6 +24,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
         incumbent=derived.incumbent,
         diff=derived.result.diff,
         backtest=derived.result.backtest,
+        market=derived.result.market,
         beliefs=derived.result.beliefs,
         migration=publication.read_migration(working),
         movers=publication.movers(accounts, publication.tier_names(profile)),

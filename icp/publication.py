@@ -50,6 +50,7 @@ def write_findings(folder: Path, data: ReportData) -> None:
     _write_text(folder / "diff.json", to_json(comparison(data)))
     _write_text(folder / "diff.md", diff_markdown(data))
     _write_text(folder / "backtest.json", to_json(judgement(data)))
+    _write_text(folder / "tam.json", to_json({"icp": data.profile.icp, "market": data.market}))
     if data.beliefs is not None:
         _write_text(folder / "beliefs.json", to_json(data.beliefs))
     _write_text(folder / "sensitivity.json", to_json({"icp": data.profile.icp, "sensitivity": data.sensitivity}))

@@ -24,6 +24,7 @@ from icp.profile import Attribute, BinDictionary, Profile, Value
 from icp.selection import gather_evidence
 from icp.sensitivity import Sensitivity, label_sensitivity
 from icp.settle import settle, settled_diff
+from icp.tam import Market, size_market
 from icp.value import value_of_wins
 from icp.verdicts import ProfileDiff
 
@@ -45,6 +46,7 @@ class QuarterResult:
     sensitivity: Sensitivity | None = None
     exposure: Exposure | None = None
     contrasts: Contrasts | None = None
+    market: Market | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ def answer(
     notes += _left_out_notes(left_out)
     value = _value(question, labels, profile, incumbent)
     profile = replace(profile, notes=(*profile.notes, *notes), value=value)
-    result = QuarterResult(profile, candidate, incumbent, settled_diff(diff, incumbent, profile), judged)
+    market = _market(question, labels, universe, profile)
+    settled = settled_diff(diff, incumbent, profile)
+    result = QuarterResult(profile, candidate, incumbent, settled, judged, market=market)
     result = _with_reliance(result, question, labels, universe)
     return _with_beliefs(result, question, labels, universe)
 
@@ -142,6 +146,11 @@ def _value(question: Question, labels: pd.DataFrame, profile: Profile, incumbent
     if not question.has_value:
         return None
     return value_of_wins(profile, read_label_rows(labels, profile.bins), incumbent.value if incumbent else None)
+
+
+def _market(question: Question, labels: pd.DataFrame, universe: pd.DataFrame, profile: Profile) -> Market | None:
+    rows, capacity = read_label_rows(labels, profile.bins), next(iter(question.tiers.values()))
+    return size_market(profile, rows, universe, capacity=capacity, seed=question.seed)
 
 
 def _left_out_notes(quarters: Sequence[str]) -> list[str]:

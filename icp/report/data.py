@@ -13,6 +13,7 @@ from icp.contrasts import Contrasts
 from icp.exposure import Exposure
 from icp.profile import Profile
 from icp.sensitivity import Sensitivity
+from icp.tam import Market
 from icp.track_record import TrackedQuarter
 from icp.verdicts import ProfileDiff
 
@@ -82,6 +83,7 @@ class ReportData:
         sensitivity: The headline criteria under other labels; None where no fact about customers is known.
         exposure: Whose accounts were worked; None where it is not recorded.
         contrasts: Won against lost beside customers against all accounts.
+        market: How large the market is, None without a confirmed criterion.
     """
 
     profile: Profile
@@ -96,3 +98,4 @@ class ReportData:
     sensitivity: Sensitivity | None = None
     exposure: Exposure | None = None
     contrasts: Contrasts | None = None
+    market: Market | None = None

@@ -1,9 +1,10 @@
-"""What a win is worth, in words."""
+"""What a win is worth and how large the market is, in words."""
 
 from __future__ import annotations
 
 from icp.profile import Estimate, Profile, Value
 from icp.report.wording import clean, count, listing, plural
+from icp.tam import Market
 
 
 def money(amount: float) -> str:
@@ -43,3 +44,37 @@ def counts_sentence(value: Value | None) -> str:
         parts.append(f"{count(value.limited)} extreme ones counted at the limit")
     kept = " Multipliers are those of " + value.derived_in + "; the level is today's."
     return f"{'; '.join(parts)}.{kept}"
+
+
+def market_sentence(market: Market | None) -> str:
+    """TAM, SAM and SOM in one breath."""
+    if market is None:
+        return "Without a confirmed criterion there is no ICP to size."
+    return (
+        f"Of {plural(market.tam, 'account')} ({count(market.tam_prospects)} of them not customers yet), "
+        f"{count(market.sam)} lie inside the ICP ({count(market.sam_prospects)} not customers yet). The two best tiers hold "
+        f"{plural(market.som, 'prospect')}; working each once would win about {count(market.som_wins.value)} "
+        f"[{count(market.som_wins.low)}–{count(market.som_wins.high)}]."
+    )
+
+
+def rung_rows(market: Market | None) -> list[dict[str, object]]:
+    """The ladder as rows of text and estimates."""
+    words = {"as is": "the ICP as it is", "drop": "without", "require": "and also"}
+    if market is None:
+        return []
+    return [
+        {
+            "rule": f"{words[r.action]} {clean(r.label)}".strip(),
+            "accounts": count(r.accounts),
+            "change": "–" if r.action == "as is" else f"{r.change:+,}",
+            "wins": f"{count(r.expected_wins.value)} [{count(r.expected_wins.low)}–{count(r.expected_wins.high)}]",
+            "value": "–"
+            if r.expected_value is None
+            else f"{money(r.expected_value.value)} {interval_money(r.expected_value)}",
+            "precision": r.precision,
+            "recall": r.recall,
+            "marginal": r.marginal_rate,
+        }
+        for r in market.ladder
+    ]
