@@ -87,7 +87,7 @@ def size_market(
         capacity: share of the universe that the best tier may hold.
         seed: of the folds.
     """
-    shown = [c.attribute for c in profile.headline_criteria if any(b.stance == "in" for b in c.bins)]
+    shown = [c.attribute for c in profile.headline_criteria if c.attribute in _published_bins(profile)]
     if not shown or universe.empty:
         return None
     codes = encode(universe, profile.bins)

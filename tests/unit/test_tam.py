@@ -12,6 +12,7 @@ from icp.bins import make_bins
 from icp.derive import derive
 from icp.label_rows import read_label_rows
 from icp.profile import Attribute, Profile
+from icp.serialize import from_json, rounded, to_json
 from icp.tam import Market, size_market
 
 ATTRIBUTES = (
@@ -70,6 +71,7 @@ def test_accounts_are_counted_by_hand(profile: Profile, frame: pd.DataFrame) -> 
     counts = {(r.action, r.attribute): (r.accounts, r.change) for r in market.ladder}
     assert counts == {("as is", ""): (100, 0), ("drop", "industry"): (400, 300), ("drop", "partner"): (300, 200)}
     assert market.warnings == ()
+    assert from_json(Market, to_json(rounded(market))) == rounded(market)
 
 
 def test_rates_and_recall_hold_the_truth(profile: Profile, frame: pd.DataFrame) -> None:
