@@ -143,6 +143,7 @@ def _statement(profile: Profile) -> str:
         for criterion, c in zip(criteria, columns, strict=True)
     ]
     value = [f"{term} AS {name}" for name, term in _value_terms(profile, places).items()]
+    chance = "CAST(NULL AS DOUBLE)" if profile.state == "hypotheses" else _probability(profile.fit)
     bins = list(places.values())
     passed = (*bins, *(c.points_column for c in columns), "fit_score", "intent_score")
     return (
@@ -150,7 +151,7 @@ def _statement(profile: Profile) -> str:
         f"states AS (SELECT {_list('account_id', states)} FROM facts), "
         f"points AS (SELECT {_list('account_id', bins, points, value)} FROM states), "
         f"scores AS (SELECT {_list('points.*', _sums(columns))} FROM points), "
-        f"chances AS (SELECT scores.*, {_probability(profile.fit)} AS win_probability FROM scores) "
+        f"chances AS (SELECT scores.*, {chance} AS win_probability FROM scores) "
         f"SELECT {_list('account_id', passed, ['win_probability'], _expected_value())} FROM chances"
     )
 
