@@ -31,7 +31,7 @@ capabilities as (
 maturity as (
     select
         observation_id,
-        sum(coalesce(weight, 0)) as technology_maturity
+        {{ exact_sum('coalesce(weight, 0)') }} as technology_maturity
     from capabilities
     group by observation_id
 ),

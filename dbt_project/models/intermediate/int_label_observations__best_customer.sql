@@ -34,7 +34,7 @@ measured as (
         population.account_id,
         population.outcome_quarter,
         population.observed_at,
-        coalesce(sum(revenue.{{ measure }}), 0) as outcome_value
+        coalesce({{ exact_sum('revenue.' ~ measure) }}, 0) as outcome_value
     from population
     left join {{ ref('int_revenue__monthly') }} as revenue
         on population.account_id = revenue.account_id

@@ -14,8 +14,8 @@ final as (
     select
         aliases.account_id,
         invoices.revenue_month,
-        sum({{ in_reporting_currency('invoices.revenue', 'invoices.currency') }}) as revenue,
-        sum({{ in_reporting_currency('invoices.gross_margin', 'invoices.currency') }}) as gross_margin
+        {{ exact_sum(in_reporting_currency('invoices.revenue', 'invoices.currency')) }} as revenue,
+        {{ exact_sum(in_reporting_currency('invoices.gross_margin', 'invoices.currency')) }} as gross_margin
     from invoices
     inner join {{ ref('int_account_aliases') }} as aliases on invoices.account_id = aliases.record_id
     {{ join_rates('rates', 'invoices.currency', 'invoices.revenue_month') }}

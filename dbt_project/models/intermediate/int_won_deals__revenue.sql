@@ -14,11 +14,11 @@ with months as (
 summed as (
     select
         observation_id,
-        sum(revenue) as outcome_revenue,
-        sum(gross_margin) as outcome_gross_margin,
+        {{ exact_sum('revenue') }} as outcome_revenue,
+        {{ exact_sum('gross_margin') }} as outcome_gross_margin,
         max(case when revenue > 0 then month_number end) as outcome_tenure_months,
-        sum(case when month_number between 1 and 3 then revenue else 0 end) as first_revenue,
-        sum(case when month_number > {{ horizon_months - 3 }} then revenue else 0 end) as last_revenue
+        {{ exact_sum('case when month_number between 1 and 3 then revenue else 0 end') }} as first_revenue,
+        {{ exact_sum('case when month_number > ' ~ (horizon_months - 3) ~ ' then revenue else 0 end') }} as last_revenue
     from months
     where month_number <= {{ horizon_months }}
     group by observation_id
