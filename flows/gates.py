@@ -117,6 +117,33 @@ def check_features(
     return _passed(result)
 
 
+def check_leaks(
+    labels: pd.DataFrame, attributes: Sequence[Attribute], *, accepted: Sequence[str], quarter: str
+) -> dict[str, Any]:
+    """Refuse attributes that know the outcome; the answer is the report kept with the revision.
+
+    Raises:
+        GateFailed: an attribute was written down after the outcome, with the evidence and what to do about it.
+        ConfigError: `accepted` names something that is no attribute.
+    """
+    from icp.leaks import find_leaks
+
+    leaks = find_leaks(labels, attributes, accepted=accepted)
+    if leaks:
+        told = [f"  FAILED  {leak.label} ({leak.column}): {leak.evidence}" for leak in leaks]
+        columns = ", ".join(leak.column for leak in leaks)
+        remedy = (
+            "          do: find out when it is written down. If it is filled in or changed once the outcome is known, "
+            f"leave it out (`exclude_attributes: [{columns}]` in icp.yml) or map the value as it was before; if it is "
+            f"honest, vouch for it (`leak_audit: {{accept: [{columns}]}}`)."
+        )
+        names = "1 attribute knows" if len(leaks) == 1 else f"{len(leaks)} attributes know"
+        head = f"gate leaks on features of {quarter}: refused, {names} the outcome"
+        raise GateFailed("\n".join(["Nothing was published.", head, *told, remedy]))
+    audited = sorted({attribute.column for attribute in attributes})
+    return {"schema_version": 1, "success": True, "audited": audited, "accepted": sorted(accepted), "leaks": []}
+
+
 def check_outbound(
     accounts: pd.DataFrame, profile: Profile, capacities: Mapping[str, float], universe: int
 ) -> GateResult:

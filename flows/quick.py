@@ -66,6 +66,8 @@ def run_quick(path: Path, columns: Columns, folder: Path) -> QuickRun:
     labels, found = _labels(raw, columns)
     frame, attributes, left_out = _with_attributes(labels, raw, columns)
     frame = frame[frame["is_won"].notna() & frame["outcome_quarter"].notna()].reset_index(drop=True)
+    frame, attributes, leaks = _audited(frame, attributes, columns)
+    left_out += leaks
     result = quick(frame, attributes, name=path.stem)
     notes += found
     data = _report_data(result, frame, attributes, path, columns, notes)
@@ -192,6 +194,22 @@ def _with_attributes(
         attributes.append(Attribute(name, found.kind, "firmographic", column.replace("_", " ")))
         values[name] = found.values
     return pd.concat([labels, pd.DataFrame(values)], axis=1), attributes, left_out
+
+
+def _audited(
+    frame: pd.DataFrame, attributes: Sequence[Attribute], columns: Columns
+) -> tuple[pd.DataFrame, list[Attribute], list[tuple[str, str]]]:
+    """Without the columns that know the outcome, except those the user wants kept."""
+    from icp.leaks import find_leaks
+
+    vouched = [a.name for a in attributes if a.name.removesuffix("_column") in columns.keep or a.name in columns.keep]
+    leaks = {leak.column: leak for leak in find_leaks(frame, attributes, accepted=vouched)}
+    told = [
+        (name, f"It knows the outcome: {leak.evidence}. If it is known beforehand, keep it with --keep.")
+        for name, leak in leaks.items()
+    ]
+    kept = [attribute for attribute in attributes if attribute.name not in leaks]
+    return frame.drop(columns=list(leaks)), kept, told
 
 
 def _report_data(

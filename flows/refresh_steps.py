@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flows.dbt_project
 from flows.provenance import code_hash, run_key
@@ -18,7 +18,6 @@ from icp.errors import ConfigError, IcpError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from expectations.gate import GateResult
     from icp.approval import Approval
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
@@ -164,6 +163,7 @@ def build_features(plan: Plan, working: Path) -> Features:
 def check_features(plan: Plan, working: Path, features: Features) -> None:
     """Stop here when the features cannot be trusted: nothing is derived from them. The findings stay with the revision."""
     from flows.gates import check_features as check
+    from flows.gates import check_leaks
 
     result = check(
         features.labels,
@@ -173,7 +173,14 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         quarter=plan.quarter.label,
         may_lack_outcomes=_starts_from_beliefs(plan, features),
     )
-    _keep_findings(working, "features", result)
+    _keep_findings(working, "features", result.to_dict())
+    leaks = check_leaks(
+        features.labels,
+        features.attributes,
+        accepted=plan.config.leak_audit.accept,
+        quarter=plan.quarter.label,
+    )
+    _keep_findings(working, "leaks", leaks)
 
 
 def _starts_from_beliefs(plan: Plan, features: Features) -> bool:
@@ -243,11 +250,11 @@ def check_outbound(plan: Plan, working: Path, features: Features, derived: Deriv
     from icp.publication import read_accounts
 
     result = check(read_accounts(working), derived.profile, plan.config.tiers, len(features.universe))
-    _keep_findings(working, "outbound", result)
+    _keep_findings(working, "outbound", result.to_dict())
 
 
-def _keep_findings(working: Path, boundary: str, result: GateResult) -> None:
-    text = json.dumps(result.to_dict(), indent=2, sort_keys=True, default=str, ensure_ascii=False)
+def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) -> None:
+    text = json.dumps(findings, indent=2, sort_keys=True, default=str, ensure_ascii=False)
     folder = working / "gates"
     folder.mkdir(exist_ok=True)
     (folder / f"{boundary}.json").write_text(text + "\n", encoding="utf-8")

@@ -276,6 +276,12 @@ class MonitorSection(Section):
     false_alarms_per_year: Annotated[float, Field(gt=0, le=2)] = 0.2
 
 
+class LeakAuditSection(Section):
+    """Attributes that look as if they knew the outcome, and that a person has looked at and vouches for."""
+
+    accept: tuple[str, ...] = ()
+
+
 class IcpSettings(Section):
     """One ICP: what it explains, from how much history, and how it is approved."""
 
@@ -288,6 +294,7 @@ class IcpSettings(Section):
     value: ValueSection = ValueSection()
     hypotheses: Annotated[str | None, Field(min_length=1)] = None
     monitor: MonitorSection = MonitorSection()
+    leak_audit: LeakAuditSection = LeakAuditSection()
 
     @field_validator("tiers")
     @classmethod

@@ -114,6 +114,18 @@ def test_a_column_left_out_can_be_kept(tmp_path: Path) -> None:
     assert "industry_id" not in dict(kept.left_out)
 
 
+def test_a_column_that_knows_the_outcome_is_left_out_and_named(tmp_path: Path) -> None:
+    frame = table()
+    codes = np.random.default_rng(4).choice(["price", "rival"], len(frame))
+    frame["loss_code"] = np.where(frame["stage"] == "Closed Lost", codes, None)
+    done = run(tmp_path, frame)
+    assert "knows the outcome" in dict(done.left_out)["loss_code"]
+    assert "loss_code" not in (done.folder / "scoring.sql").read_text()
+    assert confirmed(done) == {"industry", "employees"}
+    kept = run(tmp_path, frame, columns=Columns("stage", value="amount", keep=("loss_code",)))
+    assert "loss_code" in confirmed(kept)
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
