@@ -18,7 +18,7 @@ from icp.leaks import find_leaks
 SIZES = {"200-few-won": 200, "200": 200, "1000": 1000, "4000": 4000}
 CASES = {size: {"size": size} for size in SIZES}
 FEW_WON = 20
-RUNS = 40
+RUNS = 100
 MEASURES = (*(f"caught_{leak}" for leak in LEAKS), "honest_convicted")
 
 
