@@ -36,6 +36,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
 
 
 def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
+    from flows.refresh_steps import label_words
     from icp.publication import read_history
     from icp.report.data import Exclusion, ReportMeta
 
@@ -48,24 +49,11 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         inputs_hash=plan.hashes["inputs"],
         config_hash=plan.hashes["config"],
         code_hash=plan.hashes["code"],
-        label=_label(plan),
+        label=label_words(plan.config),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
         history=read_history(_past(plan)),
     )
-
-
-def _label(plan: Plan) -> str:
-    from flows.refresh_steps import label_requirements
-
-    label = plan.config.label
-    if label.kind == "won":
-        return "won against lost"
-    quarters = "quarter" if label.horizon == 1 else f"{label.horizon} quarters"
-    if label.kind == "good_customer":
-        rules = " and ".join(rule.words for rule in label_requirements(plan.config))
-        return f"won and, within {quarters} of the win, {rules}, against lost or won and not that"
-    return f"best {label.top_share:.0%} by {label.measure.replace('_', ' ')} of the next {quarters} against the rest"
 
 
 def _sources(plan: Plan) -> tuple[SourceAge, ...]:

@@ -221,7 +221,7 @@ def belief_diff(incumbent: Profile | None, candidate: Profile) -> ProfileDiff:
         icp=candidate.icp,
         before_quarter=incumbent.quarter if incumbent else None,
         quarter=candidate.quarter,
-        outcome="cannot tell" if had else "first profile",
+        outcome="cannot tell at this n" if had else "first profile",
         sentence=sentence,
         opportunities=candidate.opportunities,
         wins=candidate.wins,

@@ -16,10 +16,18 @@ from icp.diff_words import verdict_sentence
 from icp.entering import EnteringLevel, find_entering, with_average_bin
 from icp.label_rows import LabelRows, Mask, read_label_rows
 from icp.membership import confirmed, qualified_changes
-from icp.profile import MISSING, Attribute, Bin, Estimate, Profile
+from icp.profile import MISSING, NO, Attribute, Bin, Estimate, Profile
 from icp.selection import Evidence, gather_evidence, shortage
-from icp.stats import Floats, wilson_interval
-from icp.verdicts import AttributeChange, BinChange, EnteringSegment, Outcome, ProfileDiff, Verdict
+from icp.stats import Floats, share_under_odds, wilson_interval
+from icp.verdicts import (
+    AttributeChange,
+    BinChange,
+    EnteringSegment,
+    Outcome,
+    ProfileDiff,
+    ShareMove,
+    Verdict,
+)
 
 __all__ = ["ProfileDiff", "compare"]
 
@@ -27,6 +35,7 @@ STABLE_ODDS, STABLE_SHARE, STABLE_LEVEL = 1.5, 0.10, 0.90  # a 90 % interval is 
 DETECTABLE_BINS, DETECTABLE_FLAG = 6.8, 4.5  # sd of log odds change seen 80 % of the time, times sqrt(N p (1 - p))
 USUAL_WINDOW = 4.0  # those two figures are for one quarter against four
 MIN_WINS, MIN_LOSSES, LARGEST_DETECTABLE = 10, 10, 4.0
+REFERENCE_SHARE = 1 / 3  # of the wins: the group a detectable move of odds is told for
 
 
 def compare(incumbent: Profile | None, candidate: Profile, frame: pd.DataFrame, quarter: str) -> ProfileDiff:
@@ -105,6 +114,25 @@ class _Comparison:
         information = self.information(since)
         return _odds(DETECTABLE_BINS / math.sqrt(information)) if information > 0 else None
 
+    def share_move(self, detectable: float | None) -> ShareMove | None:
+        """The detectable odds as a move of a share of the wins, for a group with a third of them and the usual win rate."""
+        won = self.rows.won[self.is_new]
+        if detectable is None or not len(won):
+            return None
+        return ShareMove("", REFERENCE_SHARE, share_under_odds(REFERENCE_SHARE, float(won.mean()), detectable))
+
+    def share_move_of(self, attribute: Attribute, detectable: float | None) -> ShareMove | None:
+        """The same for the attribute's known group with the most wins (of a flag or a set's member, those that have it)."""
+        bins = self.evidence.dictionary.bins[attribute.name]
+        codes, won = self.rows.codes[attribute.name].to_numpy()[self.is_new], self.rows.won[self.is_new]
+        wins = np.bincount(codes, weights=won, minlength=len(bins))
+        told = [i for i, b in enumerate(bins) if b.key not in (MISSING, NO) and wins[i] > 0]
+        if detectable is None or not told:
+            return None
+        largest = max(told, key=lambda i: wins[i])
+        rate, share = float(won[codes == largest].mean()), float(wins[largest] / wins.sum())
+        return ShareMove(bins[largest].label, share, share_under_odds(share, rate, detectable))
+
 
 def _odds(log_odds: float) -> float:
     return math.exp(min(log_odds, 10.0))
@@ -137,6 +165,7 @@ def _tested(comparison: _Comparison, incumbent: Profile, candidate: Profile) -> 
         _untested(comparison, candidate),
         before_quarter=incumbent.quarter,
         detectable=comparison.detectable(),
+        detectable_share=comparison.share_move(comparison.detectable()),
         attributes=attributes,
         entering=entering,
         change_points=_change_points(comparison, attributes),
@@ -177,8 +206,9 @@ def _outcome(diff: ProfileDiff, incumbent: Profile, candidate: Profile) -> Outco
         return "first profile"
     if diff.is_change:
         return "changed"
-    is_blind = diff.detectable is None or diff.detectable > LARGEST_DETECTABLE
-    return "cannot tell" if is_blind or all(a.p_value is None for a in diff.attributes) else "no change"
+    is_blind = _is_blind(diff.detectable)
+    is_untested = all(a.p_value is None for a in diff.attributes)
+    return "cannot tell at this n" if is_blind or is_untested else "no evidence"
 
 
 def _change_points(comparison: _Comparison, attributes: Sequence[AttributeChange]) -> dict[str, str]:
@@ -194,7 +224,7 @@ def _attribute(comparison: _Comparison, attribute: Attribute, tested: ChangeResu
         label=attribute.label,
         family=attribute.family,
         axis=attribute.axis,
-        verdict="cannot tell",
+        verdict="cannot tell at this n",
         p_value=None,
         q_value=None,
         is_mix_driven=False,
@@ -205,21 +235,30 @@ def _attribute(comparison: _Comparison, attribute: Attribute, tested: ChangeResu
     if tested is None:
         return change
     bins = comparison.evidence.dictionary.bins[attribute.name]
+    detectable = _detectable(comparison, attribute, tested)
     return replace(
         change,
-        verdict=_verdict(tested, bins),
+        verdict=_verdict(tested, bins, detectable),
         p_value=tested.p_value,
         q_value=tested.q_value,
         is_mix_driven=tested.is_mix_driven,
-        detectable=_detectable(comparison, attribute, tested),
+        detectable=detectable,
+        detectable_share=comparison.share_move_of(attribute, detectable),
         bins=tuple(_bin_change(tested, code, b.key, b.label) for code, b in enumerate(bins)),
     )
 
 
-def _verdict(tested: ChangeResult, bins: Sequence[Bin]) -> Verdict:
+def _verdict(tested: ChangeResult, bins: Sequence[Bin], detectable: float | None) -> Verdict:
     if tested.is_change:
         return "changed"
-    return "stable" if _is_stable(tested, bins) else "cannot tell"
+    if _is_stable(tested, bins):
+        return "stable"
+    return "cannot tell at this n" if _is_blind(detectable) else "no evidence"
+
+
+def _is_blind(detectable: float | None) -> bool:
+    """Whether even a large change would most likely have gone unseen."""
+    return detectable is None or detectable > LARGEST_DETECTABLE
 
 
 def _is_stable(tested: ChangeResult, bins: Sequence[Bin]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from icp.membership import confirmed
 from icp.profile import Profile
-from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange, ProfileDiff
+from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange, ProfileDiff, ShareMove
 
 MOST_NAMED, NAMED_SHARE = 3, 0.03
 MOST_SAID = 20.0
@@ -18,9 +18,9 @@ def verdict_sentence(diff: ProfileDiff, candidate: Profile) -> str:
         return _first(diff, candidate)
     if diff.outcome == "changed":
         return _changed(diff)
-    if diff.outcome == "cannot tell":
+    if diff.outcome == "cannot tell at this n":
         return _cannot_tell(diff)
-    return _no_change(diff, candidate)
+    return _no_evidence(diff, candidate)
 
 
 def attribute_sentence(change: AttributeChange) -> str:
@@ -32,8 +32,10 @@ def attribute_sentence(change: AttributeChange) -> str:
     if change.verdict == "stable":
         return f"{change.label}: stable, every larger group within ×1.5 of what it was."
     if change.detectable is None:
-        return f"{change.label}: cannot tell, {change.reason or 'not tested'}."
-    return f"{change.label}: cannot tell; its odds would have had to move {_times(change.detectable)} to be seen."
+        return f"{change.label}: cannot tell at this n, {change.reason or 'not tested'}."
+    verdict = "no evidence of a change" if change.verdict == "no evidence" else change.verdict
+    needed = f"its odds would have had to move {_times(change.detectable)} to be seen"
+    return f"{change.label}: {verdict}; {needed}{_group_move(change.detectable_share)}."
 
 
 def segment_sentence(segment: EnteringSegment) -> str:
@@ -56,6 +58,25 @@ def membership_sentence(change: MembershipChange) -> str:
         "evidence faded": "evidence faded: nothing shows that the market moved, but its effect can no longer be shown",
     }[change.cause]
     return f"{change.label} {verb}{when} ({why})."
+
+
+def share_words(diff: ProfileDiff) -> str:
+    """The detectable change as users see it: how far a share of the wins must move. Empty where nothing was tested."""
+    move = diff.detectable_share
+    if move is None:
+        return ""
+    wins = _count(diff.wins, "win", "wins")
+    return f"with {wins} a share of {move.before:.0%} must move {_points(move)}"
+
+
+def _group_move(move: ShareMove | None) -> str:
+    if move is None:
+        return ""
+    return f", which would take {move.group} from {move.before:.0%} to {move.now:.0%} of the wins"
+
+
+def _points(move: ShareMove) -> str:
+    return _count(round(move.points), "point", "points")
 
 
 def _first(diff: ProfileDiff, candidate: Profile) -> str:
@@ -81,17 +102,19 @@ def _changed(diff: ProfileDiff) -> str:
 def _cannot_tell(diff: ProfileDiff) -> str:
     outcomes = f"{diff.quarter} brought {_count(diff.opportunities, 'outcome', 'outcomes')}, {diff.wins:,} won"
     reason = f"; odds would have had to move {_times(diff.detectable)} to be seen" if diff.detectable else ""
-    return f"Cannot tell whether the ICP changed: {outcomes}{reason}."
+    share = f", {words}" if diff.detectable and (words := share_words(diff)) else ""
+    return f"Cannot tell at this n whether the ICP changed: {outcomes}{reason}{share}."
 
 
-def _no_change(diff: ProfileDiff, candidate: Profile) -> str:
+def _no_evidence(diff: ProfileDiff, candidate: Profile) -> str:
     tested = sum(a.p_value is not None for a in diff.attributes)
     outcomes = _count(diff.opportunities, "outcome", "outcomes")
     if not diff.criteria:
-        return f"No change: the {candidate.opportunities:,} outcomes of the window still support no ICP."
-    seen = f"{tested} attributes tested; a typical move of {_times(diff.detectable or 1.0)} is seen four times in five"
+        return f"No evidence of a change: the {candidate.opportunities:,} outcomes of the window still support no ICP."
+    share = f", {words}" if (words := share_words(diff)) else ""
+    seen = f"{tested} attributes tested; a typical move of {_times(diff.detectable or 1.0)} is seen four times in five{share}"
     sentence = (
-        f"No change: none of the {_count(diff.criteria, 'criterion', 'criteria')} moved by more than chance "
+        f"No evidence of a change: none of the {_count(diff.criteria, 'criterion', 'criteria')} moved by more than chance "
         f"on the {outcomes} of {diff.quarter} ({seen})."
     )
     return " ".join([sentence, *(segment_sentence(s) for s in diff.entering)])

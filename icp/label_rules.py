@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from icp.errors import ConfigError, NotEnoughEvidence
+from icp.profile import LabelRule
 
 MATURE, DEAL_WON = "outcome_is_mature", "outcome_deal_won"
 
@@ -146,6 +147,39 @@ def apply_label(frame: pd.DataFrame, rules: Collection[Requirement]) -> Labelled
     if "outcome_value" in labelled:
         labelled["outcome_value"] = labelled["outcome_value"].where(~outcome | now)
     return Labelled(labelled, _left_out(is_label & ~mature, won, unknown))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Which outcomes another label counts as won, and of which rows it can tell; the `reason` says why of none."""
+
+    won: Mask
+    known: Mask
+    reason: str = ""
+
+
+def judge_by(frame: pd.DataFrame, rule: LabelRule, present: LabelRule) -> Judgement:
+    """The outcomes of these label rows had they been counted by another label.
+
+    Args:
+        frame: label rows made under the `present` label, with their facts.
+        rule: the other label.
+        present: what the rows were made under.
+    """
+    deals = is_true(frame[DEAL_WON] if DEAL_WON in frame else frame["is_won"])
+    everything, nothing = np.ones(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
+    if "best_customer" in (rule.kind, present.kind):
+        return Judgement(nothing, nothing, "best customers are counted by account and horizon, deals one by one")
+    if rule.kind == "won":
+        return Judgement(deals, everything)
+    if MATURE not in frame:
+        return Judgement(nothing, nothing, "nothing is known of what became of the won deals")
+    if rule.horizon != present.horizon:
+        reason = f"it judged customers after {rule.horizon} quarters, the data say what became of them after {present.horizon}"
+        return Judgement(nothing, nothing, reason)
+    rules = [Requirement(name, threshold) for name, threshold in sorted(rule.rules.items())]
+    known = is_true(frame[MATURE]) & (~deals | np.all([each.known(frame) for each in rules], axis=0))
+    return Judgement(deals & np.all([each.met(frame) for each in rules], axis=0), known)
 
 
 def is_true(column: pd.Series) -> Mask:

@@ -234,6 +234,20 @@ class Value:
 
 
 @dataclass(frozen=True)
+class LabelRule:
+    """What counted as won: the kind of label, how long after the win it is judged, a good customer's rules, in words."""
+
+    kind: Literal["won", "good_customer", "best_customer"] = "won"
+    horizon: int = 0
+    rules: Mapping[str, float] = field(default_factory=dict)
+    words: str = "won against lost"
+
+    def is_same_as(self, other: LabelRule) -> bool:
+        """Whether both count the same outcomes as won."""
+        return (self.kind, self.rules, self.words) == (other.kind, other.rules, other.words)
+
+
+@dataclass(frozen=True)
 class Profile:
     """The ICP of one quarter, as code: what wins, how sure we are, and the points that score an account.
 
@@ -242,7 +256,8 @@ class Profile:
     State "no_icp" means the data support no criterion; scorecards are then empty. State "hypotheses" means the points
     rest on what people believe (`icp.hypotheses`), no outcome confirms them yet, and no win probability is published.
     `fading` counts, per criterion, the quarters running in which its evidence could have been chance.
-    `value` is None when nothing can be said about what a win is worth, or nobody asked.
+    `value` is None when nothing can be said about what a win is worth, or nobody asked. `label` is the rule the outcomes
+    of its quarter were counted by, None in profiles of before it was recorded.
     """
 
     icp: str
@@ -265,6 +280,7 @@ class Profile:
     fading: Mapping[str, int] = field(default_factory=dict)
     disqualifiers: tuple[Disqualifier, ...] = ()
     value: Value | None = None
+    label: LabelRule | None = None
 
     def scorecard(self, axis: Axis) -> Scorecard:
         return self.fit if axis == "fit" else self.intent

@@ -12,6 +12,7 @@ from icp.beliefs import Beliefs, trust_sentence, weigh
 from icp.bins import encode, make_bins
 from icp.cold_start import belief_diff
 from icp.contrasts import Contrasts, compare_contrasts
+from icp.decomposition import with_decomposition
 from icp.derive import derive, with_tiers
 from icp.diff import compare
 from icp.entering import extend_bins
@@ -20,7 +21,7 @@ from icp.exposure import Exposure, measure_exposure
 from icp.hypotheses import Hypothesis
 from icp.label_rows import DEFAULT_MINIMUM, read_label_rows, require_won_or_lost
 from icp.label_rules import Requirement
-from icp.profile import Attribute, BinDictionary, Profile, Value
+from icp.profile import Attribute, BinDictionary, LabelRule, Profile, Value
 from icp.selection import gather_evidence
 from icp.sensitivity import Sensitivity, label_sensitivity
 from icp.settle import settle, settled_diff
@@ -54,7 +55,8 @@ class Question:
     """What is asked of a quarter's data: which ICP, which quarter, how tiers are cut, the least that counts, and what
     people believe already.
 
-    `label_rules` are what the ICP's label asks of a won deal beyond being won; the label rows already follow them.
+    `label_rules` are what the ICP's label asks of a won deal beyond being won; the label rows already follow them and the
+    whole `label`.
     """
 
     icp: str
@@ -65,6 +67,7 @@ class Question:
     has_value: bool = True
     hypotheses: tuple[Hypothesis, ...] = ()
     label_rules: tuple[Requirement, ...] = ()
+    label: LabelRule | None = None
 
 
 def answer(
@@ -121,9 +124,9 @@ def answer(
     notes = [f"Points refitted: no longer an attribute: {', '.join(dropped)}."] if dropped else []
     notes += _left_out_notes(left_out)
     value = _value(question, labels, profile, incumbent)
-    profile = replace(profile, notes=(*profile.notes, *notes), value=value)
+    profile = replace(profile, notes=(*profile.notes, *notes), value=value, label=question.label)
     market = _market(question, labels, universe, profile)
-    settled = settled_diff(diff, incumbent, profile)
+    settled = with_decomposition(settled_diff(diff, incumbent, profile), incumbent, profile, labels)
     result = QuarterResult(profile, candidate, incumbent, settled, judged, market=market)
     result = _with_reliance(result, question, labels, universe)
     return _with_beliefs(result, question, labels, universe)
@@ -176,7 +179,7 @@ def _believed(
     left_out: Sequence[str],
 ) -> QuarterResult:
     """A quarter with too few outcomes to learn from: the profile is what people believe, and nothing can be tested."""
-    profile = replace(candidate, notes=(*candidate.notes, *_left_out_notes(left_out)))
+    profile = replace(candidate, notes=(*candidate.notes, *_left_out_notes(left_out)), label=question.label)
     judged = backtest(incumbent, labels, question.quarter) if incumbent else None
     result = QuarterResult(profile, candidate, incumbent, belief_diff(incumbent, candidate), judged)
     return _with_beliefs(result, question, labels, universe)

@@ -38,6 +38,21 @@ def normal_quantile(level: float = 0.95) -> float:
     return float(ndtri(0.5 + level / 2))
 
 
+def share_under_odds(share: float, win_rate: float, odds: float) -> float:
+    """The share of the wins a group would have, were its odds of winning multiplied and the others' not.
+
+    Args:
+        share: the group's share of the wins now.
+        win_rate: the group's win rate now.
+        odds: what its odds are multiplied by.
+
+    >>> round(share_under_odds(0.5, 0.2, 3.0), 3)  # it wins 3/7 instead of 1/5, so 15/7 times as often
+    0.682
+    """
+    growth = odds / (1 - win_rate + odds * win_rate)
+    return share * growth / (share * growth + 1 - share)
+
+
 def wilson_interval(wins: float, total: float, level: float = 0.95) -> Interval:
     """A win rate with its interval: how far the true rate may be from what this many deals showed.
 

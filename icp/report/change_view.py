@@ -1,4 +1,4 @@
-"""What changed, line by line: changed first, then what nobody can tell, then what is shown to be stable."""
+"""What changed, line by line: changed first, then no evidence, then what nobody can tell, then what is shown stable."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from icp.diff_words import share_words
 from icp.report.wording import clean, count, listing, plural, times
 from icp.verdicts import AttributeChange, BinChange, ProfileDiff, Verdict
 
 WORTH_NAMING_SHARE = 0.05
-ORDER: dict[Verdict, int] = {"changed": 0, "cannot tell": 1, "stable": 2}
+ORDER: dict[Verdict, int] = {"changed": 0, "no evidence": 1, "cannot tell at this n": 2, "stable": 3}
 MARKS: dict[Verdict, tuple[str, str]] = {
     "changed": ("≠", "news"),
-    "cannot tell": ("?", "unsure"),
+    "no evidence": ("–", "none"),
+    "cannot tell at this n": ("?", "unsure"),
     "stable": ("=", "none"),
 }
 
@@ -49,20 +51,23 @@ def changes_sentence(diff: ProfileDiff) -> str:
     number = {verdict: sum(a.verdict == verdict for a in diff.attributes) for verdict in ORDER}
     words: dict[Verdict, str] = {
         "changed": "changed",
-        "cannot tell": "where neither a change nor stability can be shown",
+        "no evidence": "without evidence of a change",
+        "cannot tell at this n": "that cannot be told at this n",
         "stable": "shown to be stable",
     }
     split = listing([f"{count(number[verdict])} {meaning}" for verdict, meaning in words.items() if number[verdict]])
     return (
         f"{plural(diff.opportunities, 'closed opportunity', 'closed opportunities')} of {diff.quarter} "
-        f"({count(diff.wins)} won) against the quarters before: {split}.{_detectable_sentence(diff.detectable)}"
+        f"({count(diff.wins)} won) against the quarters before: {split}.{_detectable_sentence(diff)}"
     )
 
 
-def _detectable_sentence(detectable: float | None) -> str:
-    if detectable is None or not math.isfinite(detectable):
+def _detectable_sentence(diff: ProfileDiff) -> str:
+    if diff.detectable is None or not math.isfinite(diff.detectable):
         return ""
-    return f" With this many outcomes, a typical change of {times(detectable)} in the odds is seen four times in five."
+    seen = f"a typical change of {times(diff.detectable)} in the odds is seen four times in five"
+    share = share_words(diff)
+    return f" With this many outcomes, {seen}{'; ' + share if share else ''}."
 
 
 def _line(change: AttributeChange) -> ChangeLine:

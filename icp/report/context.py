@@ -16,6 +16,7 @@ from icp.report.migration import TierMoves, migration_matrix, tier_moves
 from icp.report.sensitivity_view import sensitivity_context
 from icp.report.verdict import verdict_of
 from icp.report.worked_view import worked_context
+from icp.shift_words import decomposition_sentences
 from icp.verdicts import ProfileDiff
 
 REASONS_LIMIT = 160
@@ -63,6 +64,7 @@ def change_context(diff: ProfileDiff) -> dict[str, Any]:
     return {
         "changes": change_lines(diff),
         "changes_sentence": changes_sentence(diff),
+        "winners": decomposition_sentences(diff.decomposition),
         "entering": diff.entering,
         "memberships": [membership_sentence(change) for change in diff.memberships],
         "most_lines": MOST_LINES,

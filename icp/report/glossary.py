@@ -39,7 +39,16 @@ GLOSSARY = (
         "The newest quarter’s outcomes contradict the earlier effect, beyond chance and beyond a change in who came.",
     ),
     ("Stable", "The effect is shown to be within a factor of 1.5 of what it was."),
-    ("Cannot tell", "Neither a change nor stability can be shown with this many outcomes."),
+    (
+        "No evidence",
+        "Tested, and nothing beyond chance was seen, with enough outcomes to see a large change; a small one may be there.",
+    ),
+    ("Cannot tell at this n", "Not tested, or with so few outcomes that even a large change would have gone unseen."),
+    (
+        "Mix and effect",
+        "Why a group's share of the wins moved: more or fewer of them were worked (mix), or they won more or less often "
+        "than the others (effect).",
+    ),
     ("AUC", "The chance that a won opportunity scored higher than a lost one: 0.5 is a coin, 1 is perfect."),
     (
         "Calibration",

@@ -61,7 +61,7 @@ def pills(data: ReportData) -> tuple[Pill, ...]:
     state = {
         "no_icp": Pill("No ICP in the data", "caution"),
         "hypotheses": Pill("Belief, not evidence", "caution"),
-        "kept": Pill("No confirmed change", "good"),
+        "kept": Pill("No evidence of change", "good"),
         "derived": Pill(
             "Changed" if data.diff.is_change else "First ICP" if data.incumbent is None else "Refitted", "news"
         ),

@@ -8,7 +8,7 @@ import pytest
 from icp.diff_words import attribute_sentence, membership_sentence, segment_sentence
 from icp.profile import Attribute, Bin, BinDictionary, BinEffect, Criterion, Estimate, Profile, Scorecard
 from icp.scoring import compile_scoring_sql
-from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange
+from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange, ShareMove
 
 SIZE = Attribute("employees", "numeric", "firmographic", "Company size")
 CLOUD = Attribute("technologies=aws", "flag", "technographic", "Uses aws", source_column="technologies", member="aws")
@@ -82,14 +82,22 @@ def change(verdict: str, **fields: object) -> AttributeChange:
     [
         (change("changed"), "Company size: changed, 11-50 from ×1.62 to ×0.61 the average odds."),
         (change("stable"), "Company size: stable, every larger group within ×1.5 of what it was."),
-        (change("cannot tell"), "Company size: cannot tell; its odds would have had to move ×1.8 to be seen."),
         (
-            change("cannot tell", is_mix_driven=True),
+            change("no evidence"),
+            "Company size: no evidence of a change; its odds would have had to move ×1.8 to be seen.",
+        ),
+        (
+            change("cannot tell at this n", detectable=5.0, detectable_share=ShareMove("11-50", 0.3, 0.55)),
+            "Company size: cannot tell at this n; its odds would have had to move ×5.0 to be seen, "
+            "which would take 11-50 from 30% to 55% of the wins.",
+        ),
+        (
+            change("no evidence", is_mix_driven=True),
             "Company size: differs only because the mix of accounts does, not who wins among like accounts.",
         ),
         (
-            change("cannot tell", detectable=None, reason="known for 3 of 800 opportunities"),
-            "Company size: cannot tell, known for 3 of 800 opportunities.",
+            change("cannot tell at this n", detectable=None, reason="known for 3 of 800 opportunities"),
+            "Company size: cannot tell at this n, known for 3 of 800 opportunities.",
         ),
     ],
 )

@@ -26,8 +26,21 @@ from icp.profile import (
 )
 from icp.publication import movers, tier_names
 from icp.report import Exclusion, ReportData, ReportMeta, SourceAge
+from icp.shift_words import shift_sentence
 from icp.track_record import TrackedQuarter
-from icp.verdicts import AttributeChange, BinChange, EnteringSegment, MembershipChange, ProfileDiff, Verdict
+from icp.verdicts import (
+    AttributeChange,
+    BinChange,
+    BinShift,
+    CriterionShift,
+    Decomposition,
+    EnteringSegment,
+    MembershipChange,
+    ProfileDiff,
+    ShareMove,
+    ShiftPart,
+    Verdict,
+)
 
 WINDOW = ("2024Q4", "2025Q1", "2025Q2", "2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3")
 BASE = 0.243
@@ -364,21 +377,37 @@ def _diff() -> ProfileDiff:
         detectable=1.62,
         attributes=(
             attribute_change(SIZE, "changed", 0.0004),
-            attribute_change(INDUSTRY, "cannot tell", 0.31),
+            attribute_change(INDUSTRY, "no evidence", 0.31),
             attribute_change(SNOWFLAKE, "stable", 0.62),
-            attribute_change(COMPETITOR, "cannot tell", 0.44, "77 opportunities have it"),
+            attribute_change(COMPETITOR, "cannot tell at this n", 0.44, "77 opportunities have it"),
             attribute_change(AGE, "stable", 0.81),
-            attribute_change(MATURITY, "cannot tell", 0.55),
+            attribute_change(MATURITY, "no evidence", 0.55),
         ),
         entering=(entering,),
         memberships=(MembershipChange("region", "Region", "enters", "evidence gained", False),),
         change_points={"employees": "2026Q3", "industry": "2026Q3"},
+        detectable_share=ShareMove("", 1 / 3, 0.43),
+        decomposition=decomposition(),
     )
+
+
+def decomposition() -> Decomposition:
+    """Company size moved for both reasons, industry for none that could be shown."""
+    parts = (
+        ShiftPart("mix", Estimate(0.021, -0.012, 0.054), False),
+        ShiftPart("effect", Estimate(0.112, 0.061, 0.163), True),
+        ShiftPart("level", Estimate(-0.003, -0.008, 0.002), False),
+    )
+    moved = BinShift("201–500", "201–500", 0.18, 0.31, 0.15, 0.16, Estimate(0.13, 0.07, 0.19), parts)
+    size = CriterionShift("employees", "Employees", ("effect",), "", (moved,))
+    industry = CriterionShift("industry", "Industry", (), "", ())
+    told = replace(size, sentence=shift_sentence(size, attribute_change(SIZE, "changed", 0.0004)))
+    return Decomposition(734, 209, (told, industry))
 
 
 def no_change() -> ProfileDiff:
     quiet = tuple(replace(a, verdict="stable") if a.verdict == "changed" else a for a in diff().attributes)
-    quarter = replace(diff(), outcome="no change", attributes=quiet, entering=(), memberships=())
+    quarter = replace(diff(), outcome="no evidence", attributes=quiet, entering=(), memberships=())
     return replace(quarter, sentence=verdict_sentence(quarter, profile()))
 
 

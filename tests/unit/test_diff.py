@@ -45,12 +45,14 @@ def turned() -> ProfileDiff:
     return compared(make_outcomes(QUARTERS, 600, 12, log_odds=lambda q: flipped_size if q == NEW else usual_log_odds))
 
 
-def test_a_quiet_quarter_says_no_change_and_what_would_have_been_seen(quiet: ProfileDiff) -> None:
-    assert quiet.outcome == "no change"
+def test_a_quiet_quarter_says_no_evidence_and_what_would_have_been_seen(quiet: ProfileDiff) -> None:
+    assert quiet.outcome == "no evidence"
     assert not quiet.is_change
-    assert quiet.sentence.startswith("No change: none of the 2 criteria moved by more than chance on the 400 outcomes")
+    assert quiet.sentence.startswith(
+        "No evidence of a change: none of the 2 criteria moved by more than chance on the 400 outcomes"
+    )
     assert quiet.change_points == {}
-    assert {a.verdict for a in quiet.attributes} <= {"stable", "cannot tell"}
+    assert {a.verdict for a in quiet.attributes} <= {"stable", "no evidence", "cannot tell at this n"}
 
 
 def test_the_detectable_move_is_the_formula_in_odds(quiet: ProfileDiff) -> None:
@@ -58,10 +60,21 @@ def test_the_detectable_move_is_the_formula_in_odds(quiet: ProfileDiff) -> None:
     expected = np.exp(6.8 / np.sqrt(400 * rate * (1 - rate)))  # 400 new outcomes against 1,600
     assert quiet.detectable == pytest.approx(expected)
     size = next(a for a in quiet.attributes if a.attribute == "employees")
-    assert (
-        attribute_sentence(size)
-        == f"{SIZE_LABEL}: cannot tell; its odds would have had to move ×{expected:.1f} to be seen."
+    share = size.detectable_share
+    assert share is not None and share.group == "51-200"
+    assert attribute_sentence(size) == (
+        f"{SIZE_LABEL}: no evidence of a change; its odds would have had to move ×{expected:.1f} to be seen, "
+        f"which would take 51-200 from {share.before:.0%} to {share.now:.0%} of the wins."
     )
+
+
+def test_the_detectable_move_is_told_as_a_share_of_the_wins(quiet: ProfileDiff) -> None:
+    move = quiet.detectable_share
+    assert move is not None and quiet.detectable is not None
+    rate = quiet.wins / quiet.opportunities
+    grown = quiet.detectable * rate / (1 - rate + quiet.detectable * rate) / rate  # times as often
+    assert move.now == pytest.approx((grown / 3) / (grown / 3 + 2 / 3))
+    assert f"with {quiet.wins} wins a share of 33% must move {move.points:.0f} points" in quiet.sentence
 
 
 def test_a_turned_criterion_is_named_with_before_and_now(turned: ProfileDiff) -> None:
@@ -80,7 +93,7 @@ def test_a_change_is_not_reported_again_in_the_next_quiet_quarter() -> None:
     frame = make_outcomes(QUARTERS, 500, 13, log_odds=lambda q: flipped_size if q >= "2025Q4" else usual_log_odds)
     assert compared(frame).is_change  # not knowing of the change of last quarter
     remembered = compared(frame, change_points={"employees": "2025Q4"})
-    assert remembered.outcome == "no change"
+    assert remembered.outcome == "no evidence"
     assert remembered.change_points == {"employees": "2025Q4"}
 
 
@@ -98,17 +111,19 @@ def test_an_attribute_stable_beyond_doubt_is_called_stable() -> None:
     by_name = {a.attribute: a for a in compared(frame).attributes}
     assert by_name["industry"].verdict == "stable"
     assert attribute_sentence(by_name["industry"]) == "Industry: stable, every larger group within ×1.5 of what it was."
-    assert by_name["country"].verdict == "cannot tell"  # a column that is not there
-    assert attribute_sentence(by_name["country"]) == "Country: cannot tell, known for 0 of 30000 opportunities."
+    assert by_name["country"].verdict == "cannot tell at this n"  # a column that is not there
+    assert (
+        attribute_sentence(by_name["country"]) == "Country: cannot tell at this n, known for 0 of 30000 opportunities."
+    )
 
 
 def test_too_few_new_outcomes_cannot_tell() -> None:
     frame = pd.concat([make_outcomes(QUARTERS[:-1], 200, 16), make_outcomes([NEW], 30, 17)], ignore_index=True)
     frame["observation_id"] = [str(i) for i in range(len(frame))]
     diff = compared(frame)
-    assert diff.outcome == "cannot tell"
-    assert diff.sentence.startswith("Cannot tell whether the ICP changed: 2026Q1 brought 30 outcomes")
-    assert all(a.verdict == "cannot tell" and a.p_value is None for a in diff.attributes)
+    assert diff.outcome == "cannot tell at this n"
+    assert diff.sentence.startswith("Cannot tell at this n whether the ICP changed: 2026Q1 brought 30 outcomes")
+    assert all(a.verdict == "cannot tell at this n" and a.p_value is None for a in diff.attributes)
     assert "at least 10 of each are needed" in diff.attributes[0].reason
 
 
@@ -116,7 +131,7 @@ def test_a_small_quarter_cannot_tell_even_when_tested() -> None:
     frame = pd.concat([make_outcomes(QUARTERS[:-1], 200, 18), make_outcomes([NEW], 90, 19)], ignore_index=True)
     frame["observation_id"] = [str(i) for i in range(len(frame))]
     diff = compared(frame)
-    assert diff.outcome == "cannot tell"
+    assert diff.outcome == "cannot tell at this n"
     assert "odds would have had to move ×" in diff.sentence
 
 
@@ -160,7 +175,7 @@ def test_a_segment_that_enters_and_wins_is_a_change_of_the_icp() -> None:
 
 def test_a_segment_that_enters_like_the_others_is_reported_without_a_change() -> None:
     diff = compared(with_newcomer(0.0, 22))
-    assert diff.outcome == "no change"
+    assert diff.outcome == "no evidence"
     assert segment_sentence(diff.entering[0]) in diff.sentence
     assert diff.entering[0].opportunities == pytest.approx(50, abs=20)
     assert segment_sentence(diff.entering[0]).endswith("whether it wins differently cannot be told yet.")

@@ -116,7 +116,7 @@ def test_a_quarter_with_one_class_only_after_a_good_one(market, universe):
         rows = market.copy()
         rows.loc[rows["outcome_quarter"] == NEXT, "is_won"] = won
         result = asked(rows, universe)
-        assert result.diff.outcome in ("cannot tell", "first profile", "no change")
+        assert result.diff.outcome in ("cannot tell at this n", "first profile", "no evidence")
         assert not result.diff.is_change
         assert result.backtest is not None and result.backtest.auc is None
 
@@ -276,7 +276,7 @@ def test_derive_compare_and_backtest_refuse_a_frame_without_outcomes_in_words(ma
     judged = backtest(profile, market.iloc[:0], "2026Q2")
     assert (judged.auc is None and "Not enough outcomes" in judged.sentence) or "Nothing to backtest" in judged.sentence
     found = compare(profile, profile, market, "2026Q2")
-    assert found.outcome == "cannot tell"
+    assert found.outcome == "cannot tell at this n"
     with pytest.raises(ConfigError, match="no column"):
         derive(market.drop(columns="is_won"), dictionary, icp="main", quarter=FIRST)
 

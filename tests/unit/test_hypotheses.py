@@ -103,7 +103,7 @@ def test_without_hypotheses_too_few_outcomes_are_refused(market, universe):
 def test_a_few_outcomes_move_believed_points_without_claiming_anything(market, universe, from_nothing):
     result = asked(market.iloc[:60], universe, incumbent=from_nothing.profile, quarter="2026Q2")
     assert result.profile.state == "hypotheses"
-    assert result.diff.outcome == "cannot tell"
+    assert result.diff.outcome == "cannot tell at this n"
     assert 0 < result.beliefs.trust.low < result.beliefs.trust.value < result.beliefs.trust.high <= 1.5
 
 

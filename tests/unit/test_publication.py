@@ -93,6 +93,8 @@ def test_what_is_written_can_be_read_back(folder: Path) -> None:
     comparison = json.loads((folder / "diff.json").read_text(encoding="utf-8"))
     body = json.dumps(comparison["comparison"] | {"schema_version": 1})
     assert from_json(ProfileDiff, body).changed == data.diff.changed
+    assert from_json(ProfileDiff, body).decomposition == data.diff.decomposition
+    assert comparison["comparison"]["decomposition"]["version"] == 1
     assert comparison["verdict"] == verdict_sentence(data)
     assert comparison["tier_moves"]["moved"] == 1_924
     assert (comparison["before"], comparison["after"]) == ("2026Q2", "2026Q3")

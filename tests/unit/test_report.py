@@ -166,6 +166,35 @@ def test_any_two_icps_compare_in_markdown() -> None:
     assert "Employees, Industry, Uses Snowflake" in text
 
 
+def test_why_the_winners_differ_is_told_wherever_the_change_is(html: str) -> None:
+    data = report_data()
+    said = (
+        "Winners with Employees 201–500 went from 18% to 31%: +11 points because win rates moved [+6 to +16], "
+        "+2 because more of them were worked [−1 to +5]."
+    )
+    assert f"<li>{said}</li>" in html and "Why the winners differ" in html
+    assert data.incumbent is not None
+    for text in (diff_markdown(data), comparison_markdown(data.diff, data.incumbent, data.profile)):
+        assert f"\n- {said}\n" in text
+    silent = replace(data, diff=replace(data.diff, decomposition=None))
+    assert "Why the winners differ" not in render_report(silent)
+
+
+def test_the_detectable_change_is_told_as_a_share_of_the_wins(html: str) -> None:
+    share = "seen four times in five; with 209 wins a share of 33% must move 10 points."
+    assert share in html and share in diff_markdown(report_data())
+
+
+def test_a_hostile_label_stays_text_among_the_winners() -> None:
+    data = report_data()
+    found = data.diff.decomposition
+    assert found is not None
+    bad = replace(found.criteria[0], sentence="Winners with <script>x</script> | @all")
+    hostile = replace(data, diff=replace(data.diff, decomposition=replace(found, criteria=(bad,))))
+    assert "script" not in {tag for tag, _ in Page(render_report(hostile)).tags}
+    assert "<script" not in diff_markdown(hostile) and "@all" not in diff_markdown(hostile)
+
+
 def test_the_verdict_is_one_sentence_everywhere(html: str) -> None:
     data = report_data()
     verdict = verdict_of(data)
@@ -188,7 +217,7 @@ def test_a_quiet_quarter_has_nothing_to_decide() -> None:
     quiet = replace(data, profile=kept(data.profile), diff=no_change(), meta=meta("approved"))
     assert verdict_of(quiet).action.startswith("Nothing to decide.")
     html = render_report(quiet)
-    assert "No confirmed change" in html and "fitted in 2026Q2" in html
+    assert "No evidence of change" in html and "fitted in 2026Q2" in html
 
 
 def test_a_first_icp_has_nothing_to_compare() -> None:
