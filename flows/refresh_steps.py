@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from icp.config import IcpSettings, Settings
     from icp.hypotheses import Hypothesis
     from icp.label_rules import LeftOut, Requirement
-    from icp.profile import Attribute, LabelRule, Profile
+    from icp.profile import Attribute, Profile
     from icp.published import PublishedStore
     from icp.quarterly import QuarterResult, Question
 
@@ -118,27 +118,6 @@ def label_requirements(config: IcpSettings) -> tuple[Requirement, ...]:
     return requirements(section.model_dump(exclude_none=True) for section in config.label.require)
 
 
-def label_rule(config: IcpSettings) -> LabelRule:
-    """What counts as won, to be kept with the profile."""
-    from icp.profile import LabelRule
-
-    label = config.label
-    rules = {rule.rule: rule.threshold for rule in label_requirements(config)}
-    return LabelRule(label.kind, label.horizon, rules, label_words(config))
-
-
-def label_words(config: IcpSettings) -> str:
-    """What counts as won, in words."""
-    label = config.label
-    if label.kind == "won":
-        return "won against lost"
-    quarters = "quarter" if label.horizon == 1 else f"{label.horizon} quarters"
-    if label.kind == "good_customer":
-        rules = " and ".join(rule.words for rule in label_requirements(config))
-        return f"won and, within {quarters} of the win, {rules}, against lost or won and not that"
-    return f"best {label.top_share:.0%} by {label.measure.replace('_', ' ')} of the next {quarters} against the rest"
-
-
 @contextmanager
 def working_folder(plan: Plan) -> Iterator[Path]:
     """The revision in the making: beside its final place, removed when anything goes wrong."""
@@ -214,6 +193,7 @@ def _starts_from_beliefs(plan: Plan, features: Features) -> bool:
 
 
 def _question(plan: Plan, features: Features) -> Question:
+    from flows.label import label_rule
     from icp.quarterly import Question
 
     minimum = plan.config.minimum.model_dump()

@@ -36,7 +36,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
 
 
 def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
-    from flows.refresh_steps import label_words
+    from flows.label import label_words
     from icp.publication import read_history
     from icp.report.data import Exclusion, ReportMeta
 

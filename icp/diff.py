@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +11,14 @@ import pandas as pd
 from icp.bins import kernel
 from icp.change_model import ChangeBlock, Effects
 from icp.change_test import ChangeResult, find_changes
+from icp.detectable import detectable_move, group_share_move, information, is_blind, typical_move, usual_share_move
 from icp.diff_words import verdict_sentence
 from icp.entering import EnteringLevel, find_entering, with_average_bin
 from icp.label_rows import LabelRows, Mask, read_label_rows
 from icp.membership import confirmed, qualified_changes
-from icp.profile import MISSING, NO, Attribute, Bin, Estimate, Profile
+from icp.profile import MISSING, Attribute, Bin, Estimate, Profile
 from icp.selection import Evidence, gather_evidence, shortage
-from icp.stats import Floats, share_under_odds, wilson_interval
+from icp.stats import Floats, wilson_interval
 from icp.verdicts import (
     AttributeChange,
     BinChange,
@@ -32,10 +32,7 @@ from icp.verdicts import (
 __all__ = ["ProfileDiff", "compare"]
 
 STABLE_ODDS, STABLE_SHARE, STABLE_LEVEL = 1.5, 0.10, 0.90  # a 90 % interval is two one-sided tests at 5 %
-DETECTABLE_BINS, DETECTABLE_FLAG = 6.8, 4.5  # sd of log odds change seen 80 % of the time, times sqrt(N p (1 - p))
-USUAL_WINDOW = 4.0  # those two figures are for one quarter against four
-MIN_WINS, MIN_LOSSES, LARGEST_DETECTABLE = 10, 10, 4.0
-REFERENCE_SHARE = 1 / 3  # of the wins: the group a detectable move of odds is told for
+MIN_WINS, MIN_LOSSES = 10, 10
 
 
 def compare(incumbent: Profile | None, candidate: Profile, frame: pd.DataFrame, quarter: str) -> ProfileDiff:
@@ -102,40 +99,13 @@ class _Comparison:
         return shortage(self.evidence, attribute)
 
     def information(self, since: int = 0) -> float:
-        """N p (1 - p), N the new outcomes discounted for how few earlier ones they are compared with."""
-        weights, new = self.evidence.weights, self.is_new
-        now, before = float(weights[new].sum()), float(weights[~new & (self.rows.periods >= since)].sum())
-        count = (1 + 1 / USUAL_WINDOW) * now * before / max(now + before, 1.0)
-        rate = (float(self.rows.won[new].sum()) + 0.5) / (int(new.sum()) + 1)
-        return count * rate * (1 - rate)
+        """What the new outcomes, against those from period `since` on, can tell."""
+        return information(self.evidence, self.is_new, since)
 
-    def detectable(self, since: int = 0) -> float | None:
-        """The odds multiplier by which the bins of an attribute would typically have to move to be seen."""
-        information = self.information(since)
-        return _odds(DETECTABLE_BINS / math.sqrt(information)) if information > 0 else None
-
-    def share_move(self, detectable: float | None) -> ShareMove | None:
-        """The detectable odds as a move of a share of the wins, for a group with a third of them and the usual win rate."""
-        won = self.rows.won[self.is_new]
-        if detectable is None or not len(won):
-            return None
-        return ShareMove("", REFERENCE_SHARE, share_under_odds(REFERENCE_SHARE, float(won.mean()), detectable))
-
-    def share_move_of(self, attribute: Attribute, detectable: float | None) -> ShareMove | None:
-        """The same for the attribute's known group with the most wins (of a flag or a set's member, those that have it)."""
-        bins = self.evidence.dictionary.bins[attribute.name]
-        codes, won = self.rows.codes[attribute.name].to_numpy()[self.is_new], self.rows.won[self.is_new]
-        wins = np.bincount(codes, weights=won, minlength=len(bins))
-        told = [i for i, b in enumerate(bins) if b.key not in (MISSING, NO) and wins[i] > 0]
-        if detectable is None or not told:
-            return None
-        largest = max(told, key=lambda i: wins[i])
-        rate, share = float(won[codes == largest].mean()), float(wins[largest] / wins.sum())
-        return ShareMove(bins[largest].label, share, share_under_odds(share, rate, detectable))
-
-
-def _odds(log_odds: float) -> float:
-    return math.exp(min(log_odds, 10.0))
+    def share_move(self, attribute: Attribute, odds: float | None) -> ShareMove | None:
+        """Detectable odds as a share of the wins."""
+        codes = self.rows.codes[attribute.name].to_numpy()[self.is_new]
+        return group_share_move(self.evidence.dictionary.bins[attribute.name], codes, self.rows.won[self.is_new], odds)
 
 
 def _untested(comparison: _Comparison, candidate: Profile) -> ProfileDiff:
@@ -161,11 +131,12 @@ def _tested(comparison: _Comparison, incumbent: Profile, candidate: Profile) -> 
     tested = _run_test(comparison, levels)
     entering = tuple(_segment(comparison, level, tested[level.name]) for level in levels)
     attributes = tuple(_attribute(comparison, a, tested.get(a.name)) for a in incumbent.bins.attributes)
+    detectable = typical_move(comparison.information())
     diff = replace(
         _untested(comparison, candidate),
         before_quarter=incumbent.quarter,
-        detectable=comparison.detectable(),
-        detectable_share=comparison.share_move(comparison.detectable()),
+        detectable=detectable,
+        detectable_share=usual_share_move(comparison.rows.won[comparison.is_new], detectable),
         attributes=attributes,
         entering=entering,
         change_points=_change_points(comparison, attributes),
@@ -206,9 +177,8 @@ def _outcome(diff: ProfileDiff, incumbent: Profile, candidate: Profile) -> Outco
         return "first profile"
     if diff.is_change:
         return "changed"
-    is_blind = _is_blind(diff.detectable)
     is_untested = all(a.p_value is None for a in diff.attributes)
-    return "cannot tell at this n" if is_blind or is_untested else "no evidence"
+    return "cannot tell at this n" if is_untested or is_blind(diff.detectable) else "no evidence"
 
 
 def _change_points(comparison: _Comparison, attributes: Sequence[AttributeChange]) -> dict[str, str]:
@@ -235,7 +205,8 @@ def _attribute(comparison: _Comparison, attribute: Attribute, tested: ChangeResu
     if tested is None:
         return change
     bins = comparison.evidence.dictionary.bins[attribute.name]
-    detectable = _detectable(comparison, attribute, tested)
+    known = comparison.information(comparison.since(attribute.name))
+    detectable = detectable_move(known, bins, tested.shares_now)
     return replace(
         change,
         verdict=_verdict(tested, bins, detectable),
@@ -243,7 +214,7 @@ def _attribute(comparison: _Comparison, attribute: Attribute, tested: ChangeResu
         q_value=tested.q_value,
         is_mix_driven=tested.is_mix_driven,
         detectable=detectable,
-        detectable_share=comparison.share_move_of(attribute, detectable),
+        detectable_share=comparison.share_move(attribute, detectable),
         bins=tuple(_bin_change(tested, code, b.key, b.label) for code, b in enumerate(bins)),
     )
 
@@ -253,12 +224,7 @@ def _verdict(tested: ChangeResult, bins: Sequence[Bin], detectable: float | None
         return "changed"
     if _is_stable(tested, bins):
         return "stable"
-    return "cannot tell at this n" if _is_blind(detectable) else "no evidence"
-
-
-def _is_blind(detectable: float | None) -> bool:
-    """Whether even a large change would most likely have gone unseen."""
-    return detectable is None or detectable > LARGEST_DETECTABLE
+    return "cannot tell at this n" if is_blind(detectable) else "no evidence"
 
 
 def _is_stable(tested: ChangeResult, bins: Sequence[Bin]) -> bool:
@@ -268,18 +234,6 @@ def _is_stable(tested: ChangeResult, bins: Sequence[Bin]) -> bool:
     counted = {*np.flatnonzero(shares >= STABLE_SHARE), *known[:2]}
     intervals = [tested.change.odds(int(code), STABLE_LEVEL)[1:] for code in counted]
     return all(low > 1 / STABLE_ODDS and high < STABLE_ODDS for low, high in intervals)
-
-
-def _detectable(comparison: _Comparison, attribute: Attribute, tested: ChangeResult) -> float | None:
-    """As odds of yes against no for a flag, as the typical move of a bin otherwise."""
-    since = comparison.since(attribute.name)
-    bins = comparison.evidence.dictionary.bins[attribute.name]
-    if sum(b.key != MISSING for b in bins) > 2:
-        return comparison.detectable(since)
-    states = tested.shares_now[:2]
-    spread = math.sqrt(float(states.prod())) / max(float(states.sum()), 1e-9)
-    information = comparison.information(since)
-    return _odds(DETECTABLE_FLAG / math.sqrt(information) / max(spread, 1e-3)) if information > 0 else None
 
 
 def _bin_change(tested: ChangeResult, code: int, key: str, label: str) -> BinChange:
