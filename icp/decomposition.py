@@ -13,7 +13,7 @@ from icp.bins import encode
 from icp.label_rows import LabelRows, Mask, read_label_rows
 from icp.label_rules import Judgement, judge_by
 from icp.profile import MISSING, Attribute, Bin, BinDictionary, Estimate, LabelRule, Profile
-from icp.shift_parts import PARTS, Rows, Shift, decompose_rows, interval
+from icp.shift_parts import DECIMALS, PARTS, Rows, Shift, decompose_rows, interval
 from icp.shift_words import shift_sentence, too_few_wins
 from icp.stats import benjamini_hochberg
 from icp.verdicts import BinShift, CriterionShift, Decomposition, PartName, ProfileDiff, ShiftPart
@@ -179,8 +179,8 @@ def _bin_shift(shift: Shift, place: int, state: Bin, names: Sequence[PartName]) 
     return BinShift(
         key=state.key,
         label=state.label,
-        before=float(shift.before[place]),
-        now=float(shift.now[place]),
+        before=round(float(shift.before[place]), DECIMALS),
+        now=round(float(shift.now[place]), DECIMALS),
         worked_before=float(shift.worked_before[place]),
         worked_now=float(shift.worked_now[place]),
         shift=_estimate(shift.total[place], shift.total_errors[place]),

@@ -35,6 +35,7 @@ PSEUDO_ROWS = (
     2.0  # per bin and window, for the variance only: a bin without a win has a win rate that is not known exactly
 )
 STEP = 1e-3
+DECIMALS = 12  # what is left of nothing after rounding errors is nothing, on every machine
 
 Codes = NDArray[np.int64]
 
@@ -120,7 +121,8 @@ def decompose_rows(rows: Rows, bins: int, missing: int | None) -> Shift:
 def interval(value: float, error: float) -> tuple[float, float, float]:
     """The value with its 95 % interval, within what a share can move."""
     half = normal_quantile(0.95) * error
-    return value, max(value - half, -1.0), min(value + half, 1.0)
+    value, low, high = (round(end, DECIMALS) + 0.0 for end in (value, max(value - half, -1.0), min(value + half, 1.0)))
+    return value, low, high
 
 
 def _winners(cells: Floats) -> Floats:

@@ -9,13 +9,12 @@ from icp.profile import MISSING, NO, YES
 from icp.verdicts import AttributeChange, BinShift, CriterionShift, Decomposition, PartName, ShiftPart
 
 ALWAYS_SAID: tuple[PartName, ...] = ("effect", "mix")
-CAUSES: Mapping[PartName, tuple[str, str]] = {
-    "mix": ("more of them were worked", "fewer of them were worked"),
-    "effect": ("win rates moved", "win rates moved"),
-    "coverage": ("data coverage moved", "data coverage moved"),
-    "level": ("the overall win rate moved", "the overall win rate moved"),
-    "label": ("the label changed", "the label changed"),
-    "bins": ("the groups were redefined", "the groups were redefined"),
+CAUSES: Mapping[PartName, str] = {
+    "effect": "win rates moved",
+    "coverage": "data coverage moved",
+    "level": "the overall win rate moved",
+    "label": "the label changed",
+    "bins": "the groups were redefined",
 }
 
 
@@ -60,18 +59,32 @@ def _who(label: str, line: BinShift) -> str:
 
 
 def _parts(line: BinShift) -> str:
-    said = [p for p in line.parts if p.name in ALWAYS_SAID or p.is_credible or abs(p.value.value) >= 0.01]
+    said = [p for p in line.parts if p.is_credible or abs(p.value.value) >= 0.01 or _could_matter(p)]
     said.sort(key=lambda p: (not p.is_credible, -round(abs(p.value.value), 6), p.name))
     whole = _adding_up([100 * p.value.value for p in said], round(100 * line.now) - round(100 * line.before))
-    first = f"{_signed(whole[0])} {'point' if abs(whole[0]) == 1 else 'points'} {_because(said[0])}"
-    rest = [f"{_signed(points)} {_because(part)}" for points, part in zip(whole[1:], said[1:], strict=True)]
+    first = f"{_signed(whole[0])} {'point' if abs(whole[0]) == 1 else 'points'} {_because(said[0], whole[0])}"
+    rest = [f"{_signed(points)} {_because(part, points)}" for points, part in zip(whole[1:], said[1:], strict=True)]
     return ", ".join([first, *rest])
 
 
-def _because(part: ShiftPart) -> str:
-    more, fewer = CAUSES[part.name]
+def _could_matter(part: ShiftPart) -> bool:
+    """Mix and effect are said beside each other even when small, unless their intervals show that they are nothing."""
+    return part.name in ALWAYS_SAID and max(-part.value.low, part.value.high) >= 0.015
+
+
+def _because(part: ShiftPart, points: int) -> str:
     low, high = (round(100 * end) for end in (part.value.low, part.value.high))
-    return f"because {more if part.value.value >= 0 else fewer} [{_signed(low)} to {_signed(high)}]"
+    return f"{_cause(part.name, points)} [{_signed(low)} to {_signed(high)}]"
+
+
+def _cause(name: PartName, points: int) -> str:
+    if name != "mix":
+        return f"because {CAUSES[name]}"
+    return (
+        "because of who was worked"
+        if points == 0
+        else f"because {'more' if points > 0 else 'fewer'} of them were worked"
+    )
 
 
 def _adding_up(values: Sequence[float], total: int) -> list[int]:
@@ -98,7 +111,11 @@ def _reading(shift: CriterionShift, named: BinShift, change: AttributeChange | N
     effect = named.part("effect")
     if "effect" in shift.credible:
         was_tested = change is not None and change.p_value is not None
-        return ["With all else equal there is no evidence of a change."] if was_tested and not is_changed else []
+        return (
+            ["The change test, which holds all else equal, has no evidence of it."]
+            if was_tested and not is_changed
+            else []
+        )
     covers_none = effect is not None and effect.value.low <= 0 <= effect.value.high
     if "mix" in shift.credible and covers_none and not is_changed:
         return ["The market changed, the ICP did not: who was worked moved, nothing shows that who wins did."]
