@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from small_market import flipped_size, make_accounts, make_outcomes, usual_log_odds
+from small_market import ATTRIBUTES, flipped_size, make_accounts, make_outcomes, usual_log_odds
 from test_diff import NEW, QUARTERS, profiles_of
 
 from icp.decomposition import with_decomposition
 from icp.diff import compare
 from icp.label_rules import MATURE
 from icp.profile import Bin, BinDictionary, Estimate, LabelRule
+from icp.quarterly import Question, answer
+from icp.serialize import rounded
 from icp.shift_parts import COVERAGE, EFFECT, LABEL, LEVEL, MIX, Rows, decompose_rows, shapley_parts
 from icp.shift_words import _adding_up, decomposition_sentences, shift_sentence
 from icp.verdicts import BinShift, CriterionShift, Decomposition, ProfileDiff, ShiftPart
@@ -367,3 +369,21 @@ def test_a_criterion_that_left_is_still_explained() -> None:
     assert next(c.attribute for c in found_in(diff).criteria) == "employees"
     assert {c.attribute for c in found_in(diff).criteria} == set(CRITERIA)
     assert shift_of(diff, "visits_30d").bins
+
+
+def test_a_quarter_is_published_with_its_label_and_why_its_winners_differ() -> None:
+    labels = make_outcomes(QUARTERS, 200, 29)
+    universe = make_accounts(200, np.random.default_rng(3)).assign(account_id=[f"u{i}" for i in range(200)])
+    tiers, minimum = {"A": 0.1, "B": 0.2}, {"wins": 20, "losses": 20}
+    earlier = Question("main", "2025Q4", tiers, minimum, label=LabelRule(words="won, as it was"))
+    first = answer(earlier, labels[labels["outcome_quarter"] < NEW], universe, ATTRIBUTES, None)
+    assert first.profile.label == earlier.label and first.diff.decomposition is None
+    later = Question("main", NEW, tiers, minimum, label=LabelRule())
+    second = rounded(answer(later, labels, universe, ATTRIBUTES, first.profile))
+    found = found_in(second.diff)
+    criteria = {c.attribute for p in (first.profile, second.profile) for c in (*p.fit.criteria, *p.intent.criteria)}
+    assert {c.attribute for c in found.criteria} == criteria != set()
+    assert second.profile.label == LabelRule()
+    assert found.notes[0].startswith(
+        "The label changed from “won, as it was” to “won against lost”: both were evaluated"
+    )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from flows.label import label_rule
 from icp import attributes
+from icp.config_schema import IcpSettings
 from icp.errors import ConfigError, NotEnoughEvidence
-from icp.label_rules import DEAL_WON, RULES, Requirement, apply_label, require_families, requirements
+from icp.label_rules import DEAL_WON, RULES, Requirement, apply_label, judge_by, require_families, requirements
+from icp.profile import LabelRule
 
 MARGIN, STAYS = Requirement("min_gross_margin", 100.0), Requirement("not_churned", 1.0)
 
@@ -87,3 +90,50 @@ def test_what_became_of_a_deal_can_never_be_an_attribute(name: str) -> None:
     meta = {"icp": {"kind": "numeric", "family": "firmographic"}}
     with pytest.raises(ConfigError, match="known only after the outcome"):
         attributes.from_columns({name: {"description": "", "meta": meta}}, "fct_account_features")
+
+
+GOOD = LabelRule("good_customer", 4, {"min_gross_margin": 100.0, "not_churned": 1.0}, "good")
+
+
+def test_rows_of_won_deals_are_judged_by_the_rules_of_a_good_customer() -> None:
+    rows = frame().iloc[:-1]
+    judged = judge_by(rows, GOOD, LabelRule("won", 4))
+    assert list(rows["observation_id"][judged.won & judged.known]) == ["good"]
+    assert list(rows["observation_id"][~judged.known]) == [
+        "left_unknown_margin",
+        "never_billed",
+        "young_won",
+        "young_lost",
+    ]
+
+
+def test_rows_of_good_customers_still_know_which_deals_were_won() -> None:
+    rows = apply_label(frame(), [MARGIN, STAYS]).frame.iloc[:-1]
+    judged = judge_by(rows, LabelRule("won", 4), GOOD)
+    assert judged.known.all() and list(rows["observation_id"][judged.won]) == ["good", "poor", "left"]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ({}, LabelRule("won", 4, {}, "won against lost")),
+        (
+            {"kind": "good_customer", "require": [{"min_gross_margin": 100}, {"not_churned": True}]},
+            LabelRule(
+                "good_customer",
+                4,
+                {"min_gross_margin": 100.0, "not_churned": 1.0},
+                "won and, within 4 quarters of the win, gross margin of at least 100 and not churned, against lost or "
+                "won and not that",
+            ),
+        ),
+        (
+            {"kind": "best_customer", "measure": "gross_margin"},
+            LabelRule("best_customer", 1, {}, "best 20% by gross margin of the next quarter against the rest"),
+        ),
+    ],
+)
+def test_the_label_of_icp_yml_is_kept_with_the_profile(label: dict[str, object], expected: LabelRule) -> None:
+    rule = label_rule(IcpSettings.model_validate({"label": label}))
+    assert rule == expected and rule.is_same_as(expected)
+    assert not rule.is_same_as(LabelRule(words="another"))

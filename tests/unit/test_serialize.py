@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from report_sample import profile
 
 from icp.errors import ConfigError
-from icp.profile import Bin, BinDictionary, Estimate, Profile, Scorecard
+from icp.profile import Bin, BinDictionary, Estimate, LabelRule, Profile, Scorecard
 from icp.serialize import from_json, profile_from_yaml, profile_to_yaml, rounded, to_json
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -30,8 +30,14 @@ class Result:
 
 
 def test_a_profile_survives_yaml_in_every_field() -> None:
-    original = profile()
+    original = replace(profile(), label=LabelRule("good_customer", 4, {"min_nps": 7.0}, "won and content"))
     assert profile_from_yaml(profile_to_yaml(original)) == original
+
+
+def test_a_profile_of_before_labels_were_recorded_is_read() -> None:
+    text = profile_to_yaml(profile())
+    assert "label: null\n" in text
+    assert profile_from_yaml(text.replace("\nlabel: null", "")) == profile()
 
 
 @settings(max_examples=40, deadline=None)
