@@ -69,6 +69,14 @@ def share_words(diff: ProfileDiff) -> str:
     return f"with {wins} a share of {move.before:.0%} must move {_points(move)}"
 
 
+def _needed(diff: ProfileDiff, detectable: float) -> str:
+    """The typical change that would be seen, as a share of the wins and in odds."""
+    odds = _times(detectable)
+    share = share_words(diff)
+    moved = f"{share}, or odds {odds}," if share else f"odds must move {odds}"
+    return f"{moved} to be seen four times in five"
+
+
 def _group_move(move: ShareMove | None) -> str:
     if move is None:
         return ""
@@ -101,9 +109,8 @@ def _changed(diff: ProfileDiff) -> str:
 
 def _cannot_tell(diff: ProfileDiff) -> str:
     outcomes = f"{diff.quarter} brought {_count(diff.opportunities, 'outcome', 'outcomes')}, {diff.wins:,} won"
-    reason = f"; odds would have had to move {_times(diff.detectable)} to be seen" if diff.detectable else ""
-    share = f", {words}" if diff.detectable and (words := share_words(diff)) else ""
-    return f"Cannot tell at this n whether the ICP changed: {outcomes}{reason}{share}."
+    needed = f"; {_needed(diff, diff.detectable)}" if diff.detectable else ""
+    return f"Cannot tell at this n whether the ICP changed: {outcomes}{needed}."
 
 
 def _no_evidence(diff: ProfileDiff, candidate: Profile) -> str:
@@ -111,8 +118,7 @@ def _no_evidence(diff: ProfileDiff, candidate: Profile) -> str:
     outcomes = _count(diff.opportunities, "outcome", "outcomes")
     if not diff.criteria:
         return f"No evidence of a change: the {candidate.opportunities:,} outcomes of the window still support no ICP."
-    share = f", {words}" if (words := share_words(diff)) else ""
-    seen = f"{tested} attributes tested; a typical move of {_times(diff.detectable or 1.0)} is seen four times in five{share}"
+    seen = f"{tested} attributes tested; {_needed(diff, diff.detectable or 1.0)}"
     sentence = (
         f"No evidence of a change: none of the {_count(diff.criteria, 'criterion', 'criteria')} moved by more than chance "
         f"on the {outcomes} of {diff.quarter} ({seen})."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_the_detectable_move_is_told_as_a_share_of_the_wins(quiet: ProfileDiff) 
     rate = quiet.wins / quiet.opportunities
     grown = quiet.detectable * rate / (1 - rate + quiet.detectable * rate) / rate  # times as often
     assert move.now == pytest.approx((grown / 3) / (grown / 3 + 2 / 3))
-    assert f"with {quiet.wins} wins a share of 33% must move {move.points:.0f} points" in quiet.sentence
+    assert f"with {quiet.wins} wins a share of 33% must move {move.points:.0f} points, or odds ×" in quiet.sentence
 
 
 def test_a_turned_criterion_is_named_with_before_and_now(turned: ProfileDiff) -> None:
@@ -132,7 +133,9 @@ def test_a_small_quarter_cannot_tell_even_when_tested() -> None:
     frame["observation_id"] = [str(i) for i in range(len(frame))]
     diff = compared(frame)
     assert diff.outcome == "cannot tell at this n"
-    assert "odds would have had to move ×" in diff.sentence
+    assert re.search(
+        r"; with \d+ wins a share of 33% must move \d+ points, or odds ×\d+\.\d, to be seen", diff.sentence
+    )
 
 
 def test_the_first_quarter_has_nothing_to_compare_with() -> None:
