@@ -51,6 +51,7 @@ def read_profile(revision: Path) -> Profile:
 
 def compare_revisions(store: PublishedStore, before: str, after: str, *, as_json: bool) -> str:
     """What differs between two published profiles, tested on the outcomes the later one was derived from."""
+    from icp.customers import untested_diff
     from icp.decomposition import with_decomposition
     from icp.diff import compare
     from icp.feature_frame import read_label_rows
@@ -62,8 +63,12 @@ def compare_revisions(store: PublishedStore, before: str, after: str, *, as_json
     old, new = read_profile(earlier), read_profile(later)
     if old.quarter >= new.quarter:
         raise ConfigError(f"{before} is not earlier than {after}: a change is tested on the later quarter's outcomes.")
-    labels, _ = comparable_outcomes(read_label_rows(later), new.quarter)
-    found = with_decomposition(compare(old, new, labels, new.quarter), old, new, labels)
+    labels = read_label_rows(later)
+    if old.contrast == new.contrast == "won_or_lost":
+        labels, _ = comparable_outcomes(labels, new.quarter)
+        found = with_decomposition(compare(old, new, labels, new.quarter), old, new, labels)
+    else:
+        found = untested_diff(old, new, labels)
     return to_json(found) if as_json else comparison_markdown(found, old, new)
 
 

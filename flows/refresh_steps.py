@@ -206,6 +206,7 @@ def _question(plan: Plan, features: Features) -> Question:
         label_rules=label_requirements(plan.config),
         label=label_rule(plan.config),
         has_value=plan.config.value.kind == "two_part",
+        contrast=plan.config.label.contrast,
     )
 
 

@@ -49,7 +49,9 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         inputs_hash=plan.hashes["inputs"],
         config_hash=plan.hashes["config"],
         code_hash=plan.hashes["code"],
-        label=label_words(plan.config),
+        label="customers against all accounts"
+        if derived.profile.contrast == "customer_or_not"
+        else label_words(plan.config),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
         history=read_history(_past(plan)),

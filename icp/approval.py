@@ -36,8 +36,8 @@ def decide(
         return Approval("held", "the data support no criterion")
     if mode == "ask":
         return Approval("held", "icp.yml asks for a person's approval")
-    if profile.state == "hypotheses":
-        return _on_beliefs(incumbent)
+    if not profile.gives_probability:
+        return _without_probability(profile, incumbent)
     if incumbent is None:
         return Approval("approved", "first profile")
     if diff.is_change:
@@ -47,8 +47,13 @@ def decide(
     return Approval("approved", "not credibly worse than the ICP in force on this quarter's outcomes")
 
 
-def _on_beliefs(incumbent: Profile | None) -> Approval:
-    """Beliefs may stand in for an ICP, never replace one that outcomes have shown."""
+def _without_probability(profile: Profile, incumbent: Profile | None) -> Approval:
+    """What only ranks may stand in for an ICP, never replace one that won and lost deals have shown."""
+    is_proven = incumbent is not None and incumbent.gives_probability and incumbent.state != "no_icp"
+    if profile.contrast == "customer_or_not":
+        if is_proven:
+            return Approval("held", "it compares customers with all accounts, the ICP in force won with lost deals")
+        return Approval("approved", "nothing better is known: too few lost deals are recorded, and it says so")
     if incumbent is not None and incumbent.state not in ("hypotheses", "no_icp"):
         return Approval("held", "it rests on beliefs, the ICP in force on outcomes")
     return Approval("approved", "nothing better is known yet; it rests on stated beliefs and says so")

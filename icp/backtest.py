@@ -238,8 +238,8 @@ def _share_of_value(rows: LabelRows, own: Mask) -> Estimate | None:
 
 
 def _calibration_of(profile: Profile, rows: LabelRows, scores: Floats) -> Calibration | None:
-    """None for a profile that rests on beliefs: it promised no win rate."""
-    if profile.state == "hypotheses":
+    """None for a profile that only ranks: it promised no win rate."""
+    if not profile.gives_probability:
         return None
     return calibration(rows.won, profile.fit.intercept + profile.fit.slope * scores)
 
@@ -285,9 +285,7 @@ def _sentence(result: Backtest) -> str:
         f"({result.auc.low:.0%} to {result.auc.high:.0%}; chance is 50%)"
     )
     promise = result.calibration
-    expected = (
-        f"; it expected {promise.expected_wins:.0f} wins" if promise else "; it rests on beliefs and promised no rate"
-    )
+    expected = f"; it expected {promise.expected_wins:.0f} wins" if promise else "; it promised no win rate"
     return ". ".join([f"{first}{expected}", *_rival_sentences(result)]) + "."
 
 

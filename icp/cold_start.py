@@ -29,11 +29,10 @@ from icp.profile import (
     Estimate,
     Profile,
     Scorecard,
-    Tier,
 )
 from icp.selection import AXES, AxisFit, Evidence, fit_axis
 from icp.stats import wilson_interval
-from icp.tiers import cut_tiers, intent_levels, place
+from icp.tiers import intent_levels, unmeasured_tiers
 from icp.verdicts import ProfileDiff
 
 
@@ -94,7 +93,7 @@ def believed_profile(
         bins=dictionary,
         fit=cards["fit"],
         intent=cards["intent"],
-        tiers=_tiers(cards["fit"], dictionary, universe, shares, base),
+        tiers=unmeasured_tiers(card_of(cards["fit"], dictionary).score(universe), shares, base),
         intent_levels=_levels(cards["intent"], dictionary, universe),
         tests=tuple(_test(evidence, a, means) for a in dictionary.attributes),
         paragraph=belief_paragraph(rows, hypotheses, dictionary),
@@ -154,20 +153,6 @@ def _bin_effects(
             stance=stance_of(state, float(above[b])),
         )
         for b, state in enumerate(bins)
-    )
-
-
-def _tiers(
-    fit: Scorecard, dictionary: BinDictionary, universe: pd.DataFrame, shares: Mapping[str, float], base: Estimate
-) -> tuple[Tier, ...]:
-    """Bands of scores by capacity. What they win is not known: the rate may be anything."""
-    scores = card_of(fit, dictionary).score(universe)
-    cuts = cut_tiers(scores, shares)
-    counts = np.bincount(place(scores, cuts), minlength=len(cuts))
-    unknown, lift = Estimate(base.value, 0.0, 1.0), Estimate(1.0, 0.0, 1 / base.value if base.value > 0 else 1e3)
-    return tuple(
-        Tier(name, floor, int(n), 0, 0, unknown, lift, is_supported=False)
-        for (name, floor), n in zip(cuts, counts, strict=True)
     )
 
 

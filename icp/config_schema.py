@@ -220,6 +220,7 @@ class RequireSection(Section):
 class LabelSection(Section):
     """What counts as a good outcome: a won deal, one that brought a good customer, or being among the best customers.
 
+    `contrast` is what good outcomes are compared with: `auto` takes lost deals, or all accounts where too few are recorded.
     `horizon_quarters` is how long after the win a good customer is judged (4), or how long best customers are (1).
     """
 
@@ -228,6 +229,7 @@ class LabelSection(Section):
     top_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     horizon_quarters: Annotated[int, Field(ge=1, le=8)] | None = None
     require: tuple[RequireSection, ...] = ()
+    contrast: Literal["auto", "won_or_lost", "customer_or_not"] = "auto"
 
     @property
     def horizon(self) -> int:

@@ -85,14 +85,18 @@ def compare_contrasts(
     return Contrasts(customers, len(frame) - customers, lines)
 
 
-def customers_and_background(labels: pd.DataFrame, universe: pd.DataFrame, quarter: str, seed: int) -> pd.DataFrame:
+def customers_and_background(
+    labels: pd.DataFrame, universe: pd.DataFrame, quarter: str, seed: int, *, only_good: bool = False
+) -> pd.DataFrame:
     """A label frame of customers (their first win of the window, as known when it opened) and accounts that are none.
 
-    A large universe is thinned to 10,000 accounts by a hash of their id.
+    A large universe is thinned to 10,000 accounts by a hash of their id. With `only_good`, customers are those the label
+    calls good; the others are on neither side.
     """
     won = is_true(labels[DEAL_WON] if DEAL_WON in labels else labels["is_won"])
-    first = labels[won].sort_values(["outcome_quarter", "observation_id"], kind="stable").drop_duplicates("account_id")
-    is_other = ~universe["account_id"].isin(first["account_id"])
+    chosen = labels[is_true(labels["is_won"]) if only_good else won]
+    first = chosen.sort_values(["outcome_quarter", "observation_id"], kind="stable").drop_duplicates("account_id")
+    is_other = ~universe["account_id"].isin(labels.loc[won, "account_id"])
     if "is_customer" in universe:
         is_other &= ~is_true(universe["is_customer"])
     others = universe[is_other]

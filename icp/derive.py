@@ -23,6 +23,7 @@ from icp.profile import (
     AttributeTest,
     Axis,
     BinDictionary,
+    Contrast,
     Estimate,
     Profile,
     ProfileState,
@@ -75,6 +76,7 @@ def derive(
     seed: int = 0,
     has_tiers: bool = True,
     hypotheses: Sequence[Hypothesis] = (),
+    contrast: Contrast = "won_or_lost",
 ) -> Profile:
     """Derive the ICP that the outcomes in this frame support, which may be none.
 
@@ -98,6 +100,7 @@ def derive(
         has_tiers: False leaves the tiers out, which take half of the time, for a profile that will only rank.
         hypotheses: what people believe: the prior of the effects, trusted as far as outcomes allow. With fewer outcomes
             than `minimum` the profile rests on them alone (state "hypotheses").
+        contrast: what the rows are; customers beside accounts that are none come from `icp.customers`.
 
     Raises:
         NotEnoughEvidence: Too few wins or losses to derive anything.
@@ -109,7 +112,9 @@ def derive(
         return believed_profile(
             thin, dictionary, hypotheses, codes, icp=icp, quarter=quarter, shares=shares, incumbent=incumbent
         )
-    job = _job(frame, dictionary, icp, quarter, change_points, universe, tiers_config, minimum, seed, hypotheses)
+    job = _job(
+        frame, dictionary, icp, quarter, change_points, universe, tiers_config, minimum, seed, hypotheses, contrast
+    )
     job = replace(job, evidence=with_segments(job.evidence, quarter))
     selection = select(job.evidence, held=_confirmed(incumbent))
     job = _with_segments_in_use(job, selection, _confirmed(incumbent))
@@ -197,6 +202,7 @@ def keep(
         {"wins": 1, "losses": 1},
         seed,
         hypotheses,
+        candidate.contrast,
     )
     scorecards: dict[Axis, Scorecard] = {}
     offset = None
@@ -209,7 +215,9 @@ def keep(
     known = {a.name for a in incumbent.bins.attributes}  # a segment only the candidate found has no place yet
     kept = _profile(job, scorecards, tiers, tuple(t for t in candidate.tests if t.attribute in known))
     notes = (
-        ["Tier rates are those of a refit's tiers of the same names, on deals the refit had not seen."] if tiers else []
+        ["Tier rates are those of a refit's tiers of the same names, on deals the refit had not seen."]
+        if any(t.opportunities for t in tiers)
+        else []
     )
     if [t.min_score for t in tiers] != [t.min_score for t in incumbent.tiers]:
         notes.append("Tiers were cut anew: the accounts had outgrown their capacity, so some moved without changing.")
@@ -233,10 +241,11 @@ def _job(
     minimum: Mapping[str, int] | None,
     seed: int,
     hypotheses: Sequence[Hypothesis] = (),
+    contrast: Contrast = "won_or_lost",
 ) -> _Job:
     rows = read_label_rows(frame, dictionary)
     require_enough(rows, quarter, minimum or {})
-    evidence = gather_evidence(rows, dictionary, change_points or {})
+    evidence = replace(gather_evidence(rows, dictionary, change_points or {}), contrast=contrast)
     codes = rows.codes if universe is None or universe.empty else encode(universe, dictionary)
     if hypotheses:
         evidence = replace(evidence, beliefs=weigh(evidence, hypotheses, codes).means)
@@ -366,6 +375,7 @@ def _profile(
         change_points=dict(job.evidence.change_points),
         notes=_notes(job, scorecards, tiers),
         disqualifiers=disqualifiers(fit.criteria),
+        contrast=job.evidence.contrast,
     )
 
 

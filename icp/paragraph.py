@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from icp.criteria import disqualifiers
-from icp.profile import MISSING, OTHER, Axis, BinEffect, Criterion, Estimate, Tier
+from icp.profile import MISSING, OTHER, Axis, BinEffect, Criterion, Estimate, Profile, Tier
 
 MOST_NAMED = 5
 
@@ -36,9 +36,29 @@ def write_paragraph(
     return " ".join(part for part in parts if part)
 
 
-def _wanted(criteria: Sequence[Criterion]) -> str:
+def customers_paragraph(profile: Profile, reason: str) -> str:
+    """Say who becomes a customer, of whom that is known, and what it cannot say.
+
+    Args:
+        profile: one that compares customers with accounts that are none.
+        reason: why it does, in a sentence.
+    """
+    period = profile.window[0] if len(profile.window) == 1 else f"{profile.window[0]} to {profile.window[-1]}"
+    others = profile.opportunities - profile.wins
+    opening = f"{reason} {profile.wins:,} customers won in {period} are held against {others:,} accounts that are none."
+    headline = profile.headline_criteria
+    if not headline:
+        return (
+            f"{opening} The data support no ICP: of {len(profile.tests)} candidate attributes none sets customers apart "
+            "from other accounts by more than chance would."
+        )
+    parts = (opening, _wanted(headline, "being a customer"), _unwanted(headline))
+    return " ".join(part for part in parts if part)
+
+
+def _wanted(criteria: Sequence[Criterion], what: str = "winning") -> str:
     named = _named(criteria, "in")
-    return f"The odds of winning are above average for {_joined(named)}." if named else ""
+    return f"The odds of {what} are above average for {_joined(named)}." if named else ""
 
 
 def _unwanted(criteria: Sequence[Criterion]) -> str:

@@ -16,6 +16,7 @@ Axis = Literal["fit", "intent"]
 Grade = Literal["confirmed", "provisional", "believed", "not_confirmed", "not_enough_evidence"]
 Stance = Literal["in", "out", "neutral"]
 ProfileState = Literal["derived", "kept", "no_icp", "hypotheses"]
+Contrast = Literal["won_or_lost", "customer_or_not"]
 
 MISSING = "missing"
 OTHER = "other"
@@ -258,6 +259,9 @@ class Profile:
     `fading` counts, per criterion, the quarters running in which its evidence could have been chance.
     `value` is None when nothing can be said about what a win is worth, or nobody asked. `label` is the rule the outcomes
     of its quarter were counted by, None in profiles of before it was recorded.
+    `contrast` says what was compared: won with lost deals or, where losses are not recorded, customers with accounts
+    that are none (`icp.customers`). Then `opportunities` counts the accounts compared and `wins` the customers, odds are
+    of being a customer, the base rate and tier rates are not known, and no win probability is published.
     """
 
     icp: str
@@ -281,6 +285,12 @@ class Profile:
     disqualifiers: tuple[Disqualifier, ...] = ()
     value: Value | None = None
     label: LabelRule | None = None
+    contrast: Contrast = "won_or_lost"
+
+    @property
+    def gives_probability(self) -> bool:
+        """Whether outcomes say how often an account is won; otherwise the points only put accounts in order."""
+        return self.state != "hypotheses" and self.contrast == "won_or_lost"
 
     def scorecard(self, axis: Axis) -> Scorecard:
         return self.fit if axis == "fit" else self.intent

@@ -12,22 +12,34 @@ from icp.beliefs import Beliefs, trust_sentence, weigh
 from icp.bins import encode, make_bins
 from icp.cold_start import belief_diff
 from icp.contrasts import Contrasts, compare_contrasts
+from icp.customers import (
+    contrast_of,
+    customer_frame,
+    fit_side,
+    not_comparable,
+    on_new_customers,
+    other_basis,
+    rank_accounts,
+    reason_for,
+)
 from icp.decomposition import with_decomposition
 from icp.derive import derive, with_tiers
 from icp.diff import compare
 from icp.entering import extend_bins
 from icp.errors import NotEnoughEvidence
 from icp.exposure import Exposure, measure_exposure
-from icp.hypotheses import Hypothesis
 from icp.label_rows import DEFAULT_MINIMUM, read_label_rows, require_won_or_lost
-from icp.label_rules import Requirement
-from icp.profile import Attribute, BinDictionary, LabelRule, Profile, Value
+from icp.label_rules import is_true
+from icp.profile import Attribute, BinDictionary, Profile, Value
+from icp.question import Question
 from icp.selection import gather_evidence
 from icp.sensitivity import Sensitivity, label_sensitivity
 from icp.settle import settle, settled_diff
 from icp.tam import Market, size_market
 from icp.value import value_of_wins
 from icp.verdicts import ProfileDiff
+
+__all__ = ["QuarterResult", "Question", "answer", "comparable_outcomes", "extended", "starts_from_beliefs"]
 
 
 @dataclass(frozen=True)
@@ -50,26 +62,6 @@ class QuarterResult:
     market: Market | None = None
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a quarter's data: which ICP, which quarter, how tiers are cut, the least that counts, and what
-    people believe already.
-
-    `label_rules` are what the ICP's label asks of a won deal beyond being won; the label rows already follow them and the
-    whole `label`.
-    """
-
-    icp: str
-    quarter: str
-    tiers: Mapping[str, float]
-    minimum: Mapping[str, int]
-    seed: int = 0
-    has_value: bool = True
-    hypotheses: tuple[Hypothesis, ...] = ()
-    label_rules: tuple[Requirement, ...] = ()
-    label: LabelRule | None = None
-
-
 def answer(
     question: Question,
     labels: pd.DataFrame,
@@ -89,13 +81,19 @@ def answer(
     Raises:
         NotEnoughEvidence: too few wins or losses for a profile, and no stated beliefs to start from.
     """
-    labels, left_out = comparable_outcomes(labels, question.quarter)
+    every, (labels, left_out) = labels, comparable_outcomes(labels, question.quarter)
+    ranked = _from_customers(question, every, labels, universe, attributes, incumbent)
+    if ranked is not None:
+        return ranked
     ground = universe if starts_from_beliefs(question, labels, incumbent) and len(universe) else labels
     dictionary = extended(incumbent.bins if incumbent else None, ground, attributes, question.quarter)
     known = dict(incumbent.change_points) if incumbent else {}
+    in_force = incumbent
+    if incumbent is not None and incumbent.contrast != "won_or_lost":
+        incumbent = None  # odds of being a customer are no odds of winning: of such an ICP only the bins go on
     candidate = _derive(question, labels, universe, dictionary, known, incumbent)
     if ground is universe:
-        return _believed(question, labels, universe, candidate, incumbent, left_out)
+        return _believed(question, labels, universe, candidate, in_force, left_out)
     diff = compare(incumbent, candidate, labels, question.quarter)
     if diff.is_change or dict(diff.change_points) != known:
         dictionary = extend_bins(dictionary, diff.entering, question.quarter)
@@ -108,7 +106,7 @@ def answer(
         seed=question.seed,
         hypotheses=question.hypotheses,
     )
-    judged = _backtest(question, labels, incumbent)
+    judged = _backtest(question, labels, in_force)
     dropped = _dropped(incumbent, attributes)
     profile = settle(
         None if dropped else incumbent,
@@ -122,14 +120,52 @@ def answer(
         hypotheses=question.hypotheses,
     )
     notes = [f"Points refitted: no longer an attribute: {', '.join(dropped)}."] if dropped else []
+    if in_force is not None and incumbent is None:
+        diff = not_comparable(in_force, candidate, diff)
+        notes.append(f"Points refitted: {other_basis(in_force, candidate.contrast)}.")
     notes += _left_out_notes(left_out)
     value = _value(question, labels, profile, incumbent)
     profile = replace(profile, notes=(*profile.notes, *notes), value=value, label=question.label)
     market = _market(question, labels, universe, profile)
     settled = with_decomposition(settled_diff(diff, incumbent, profile), incumbent, profile, labels)
-    result = QuarterResult(profile, candidate, incumbent, settled, judged, market=market)
+    result = QuarterResult(profile, candidate, in_force, settled, judged, market=market)
     result = _with_reliance(result, question, labels, universe)
     return _with_beliefs(result, question, labels, universe)
+
+
+def _from_customers(
+    question: Question,
+    labels: pd.DataFrame,
+    comparable: pd.DataFrame,
+    universe: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    incumbent: Profile | None,
+) -> QuarterResult | None:
+    """The quarter where losses are not recorded: customers against all accounts. None where won is compared with lost,
+    and where beliefs are stated and customers support no criterion: then the profile starts from beliefs."""
+    losses = len(comparable) - int(is_true(comparable["is_won"]).sum())
+    if contrast_of(question, int(is_true(labels["is_won"]).sum()), losses) == "won_or_lost":
+        return None
+    has_beliefs = starts_from_beliefs(question, comparable, incumbent)
+    try:
+        frame = customer_frame(question, labels, universe)
+    except NotEnoughEvidence:
+        if has_beliefs:
+            return None
+        raise
+    candidates = fit_side(attributes)
+    dictionary = extended(incumbent.bins if incumbent else None, frame, candidates, question.quarter)
+    reason = reason_for(question, losses)
+    dropped = _dropped(incumbent, candidates)
+    ranking = rank_accounts(question, frame, labels, universe, dictionary, incumbent, reason, dropped)
+    if ranking.profile.state == "no_icp" and has_beliefs:
+        return None
+    judged = on_new_customers(incumbent, labels, question.quarter) if incumbent else None
+    profile = replace(ranking.profile, label=question.label)
+    if question.hypotheses:
+        said = "Stated beliefs are about winning a deal: without lost deals they are neither weighed nor graded."
+        profile = replace(profile, notes=(*profile.notes, said))
+    return QuarterResult(profile, ranking.candidate, incumbent, ranking.diff, judged)
 
 
 def _with_reliance(

@@ -143,7 +143,7 @@ def _statement(profile: Profile) -> str:
         for criterion, c in zip(criteria, columns, strict=True)
     ]
     value = [f"{term} AS {name}" for name, term in _value_terms(profile, places).items()]
-    chance = "CAST(NULL AS DOUBLE)" if profile.state == "hypotheses" else _probability(profile.fit)
+    chance = _probability(profile.fit) if profile.gives_probability else "CAST(NULL AS DOUBLE)"
     bins = list(places.values())
     passed = (*bins, *(c.points_column for c in columns), "fit_score", "intent_score")
     return (

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from icp.bins import is_contrast, kernel
 from icp.design import with_zero_row
-from icp.fit import AdditiveFit, fit_additive, ordered_kernel
+from icp.fit import AdditiveFit, fit_additive, identity_kernel, ordered_kernel
 from icp.label_rows import LabelRows, Mask, cluster_weights, hashed_share, within_account_correlation
-from icp.profile import MISSING, Attribute, Axis, BinDictionary, Grade
+from icp.profile import MISSING, Attribute, Axis, BinDictionary, Contrast, Grade
 from icp.score_test import attribute_tests, variance_component_test
 from icp.stats import Floats, benjamini_hochberg
 from icp.trust import Trust, fit_trusted
@@ -39,6 +39,7 @@ class Evidence:
     """The labelled rows with all that does not depend on which attributes are looked at.
 
     `beliefs` are the effects people believe in before seeing outcomes, per bin of an attribute (`icp.hypotheses`).
+    `contrast` says what the rows are: deals won or lost, or accounts that are customers or not.
     """
 
     rows: LabelRows
@@ -46,6 +47,7 @@ class Evidence:
     change_points: Mapping[str, str] = field(default_factory=dict)
     correlation: float = 0.0
     beliefs: Mapping[str, Floats] = field(default_factory=dict)
+    contrast: Contrast = "won_or_lost"
 
     def where(self, mask: Mask) -> Evidence:
         """The same with some of the rows."""
@@ -171,11 +173,14 @@ def fit_axis(
     """Estimate the effects of these attributes together, each quarter at its own level.
 
     With an offset (the fit axis, when intent is estimated) the level is the offset's business. An attribute whose
-    effect changed has its older rows in a block of their own: the effect reported is the current one. `tau2` holds the
-    variances of all blocks where they are.
+    effect changed has its older rows in a block of their own: the effect reported is the current one. Of customers
+    against all accounts, what is not known of an account says who enriched its record, and is taken out of every
+    attribute's effect. `tau2` holds the variances of all blocks where they are.
     """
     rows = evidence.rows
     current = [evidence.current_codes(n) for n in names]
+    unknown = _unknown(evidence, names, current)
+    current = [np.where(gap, -1, codes) for gap, codes in zip(unknown, current, strict=True)]
     kernels = [
         kernel(evidence.dictionary.attribute(n), evidence.dictionary.bins[n], c)
         for n, c in zip(names, current, strict=True)
@@ -186,6 +191,9 @@ def fit_axis(
         if old.any():
             columns.append(np.where(old, rows.codes[name].to_numpy(), -1))
             kernels.append(kernels[j])
+    for gap in {gap.tobytes(): gap for gap in unknown if gap.any()}.values():
+        columns.append(np.where(gap, 0, -1))
+        kernels.append(identity_kernel(1))
     has_periods = offset is None and len(rows.window) > 1
     if has_periods:
         columns.append(rows.periods)
@@ -201,6 +209,14 @@ def fit_axis(
     fit, trust = (fitted(), None) if log_odds is None else fit_trusted(fitted, log_odds)
     newest = float(fit.effects[-1][-1]) if has_periods else 0.0
     return AxisFit(tuple(names), fit, float(fit.intercepts[0]) + newest, believed if trust else (), trust)
+
+
+def _unknown(evidence: Evidence, names: Sequence[str], codes: Sequence[NDArray[np.int64]]) -> list[Mask]:
+    """Per attribute the rows whose value is not known and must not speak for it; none of them among deals."""
+    if evidence.contrast == "won_or_lost":
+        return [np.zeros(len(evidence.rows), dtype=bool)] * len(names)
+    places = [[b.key for b in evidence.dictionary.bins[name]].index(MISSING) for name in names]
+    return [np.asarray(own == place) for own, place in zip(codes, places, strict=True)]
 
 
 def _believed(means: Sequence[Floats], codes: Sequence[NDArray[np.int64]]) -> Floats | None:

@@ -37,6 +37,7 @@ def settle(
     tiers_config: Mapping[str, float] | None = None,
     seed: int = 0,
     hypotheses: Sequence[Hypothesis] = (),
+    outcomes: pd.DataFrame | None = None,
 ) -> Profile:
     """The profile this quarter publishes, with a note saying why the points were refitted or kept.
 
@@ -53,13 +54,15 @@ def settle(
         tiers_config: tier name -> share of the universe, best first.
         seed: of hashed draws.
         hypotheses: what people believe, as for `derive`.
+        outcomes: what has grown since the points were fitted is counted on these, where `frame` holds more than
+            outcomes (`icp.customers`).
 
     Raises:
         ConfigError: the candidate was derived without the changes the diff confirmed.
     """
     if incumbent is None:
         return candidate
-    reason = refit_reason(incumbent, candidate, diff, frame, backtest)
+    reason = refit_reason(incumbent, candidate, diff, frame if outcomes is None else outcomes, backtest)
     counted = fading(incumbent, candidate)
     if not reason:
         kept = keep(
@@ -71,7 +74,7 @@ def settle(
             seed=seed,
             hypotheses=hypotheses,
         )
-        note = f"Points kept from {incumbent.derived_in}: nothing changed, so accounts move only if they changed."
+        note = f"Points kept from {incumbent.derived_in}: no change was shown, so accounts move only if they changed."
         return replace(kept, fading=counted, notes=(*kept.notes, note))
     if dict(candidate.change_points) != dict(diff.change_points):
         raise ConfigError(

@@ -119,6 +119,23 @@ def measure_tiers(
     )
 
 
+def unmeasured_tiers(scores: Points, shares: Mapping[str, float], base: Estimate) -> tuple[Tier, ...]:
+    """Bands of scores by capacity, where no outcome says what they win: the rate may be anything.
+
+    Args:
+        scores: published scores of the accounts.
+        shares: tier name -> share of the accounts, best first.
+        base: the win rate of all outcomes, as far as it is known.
+    """
+    cuts = cut_tiers(scores, shares)
+    counts = np.bincount(place(scores, cuts), minlength=len(cuts))
+    unknown, lift = Estimate(base.value, 0.0, 1.0), Estimate(1.0, 0.0, 1 / base.value if base.value > 0 else 1e3)
+    return tuple(
+        Tier(name, floor, int(n), 0, 0, unknown, lift, is_supported=False)
+        for (name, floor), n in zip(cuts, counts, strict=True)
+    )
+
+
 def _tier(name: str, floor: int, accounts: int, evidence: Evidence, own: NDArray[np.bool_], seed: int) -> Tier:
     rows = evidence.rows
     total, wins = int(own.sum()), int(rows.won[own].sum())

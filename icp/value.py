@@ -55,7 +55,7 @@ def value_of_wins(profile: Profile, rows: LabelRows, incumbent: Value | None = N
         incumbent: the value part in force.
     """
     wins = _read(Evidence(rows, profile.bins))
-    if profile.state == "hypotheses" or len(wins.logs) < LEAST_FOR_LEVEL:
+    if not profile.gives_probability or len(wins.logs) < LEAST_FOR_LEVEL:
         return None
     error = _win_error(profile, rows)
     if profile.state == "kept" and incumbent is not None:

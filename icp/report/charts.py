@@ -67,14 +67,14 @@ class Ruler:
         return min(max(value, self.low), self.high)
 
 
-def odds_ruler(estimates: Sequence[Estimate]) -> Ruler:
+def odds_ruler(estimates: Sequence[Estimate], odds_of: str = "winning") -> Ruler:
     """A logarithmic axis of odds multipliers around 1, from 1/16 to 16 at most (beyond that the bar is cut)."""
     lowest = min((e.low for e in estimates), default=1.0)
     highest = max((e.high for e in estimates), default=1.0)
     low = max((t for t in LOG_TICKS if t <= min(lowest, 0.5)), default=LOG_TICKS[0])
     high = min((t for t in LOG_TICKS if t >= max(highest, 2.0)), default=LOG_TICKS[-1])
     ticks = tuple(t for t in LOG_TICKS if low <= t <= high)
-    return Ruler(low, high, ticks, 1.0, "odds of winning against the average account (log scale)", "~g", "log")
+    return Ruler(low, high, ticks, 1.0, f"odds of {odds_of} against the average account (log scale)", "~g", "log")
 
 
 def rate_ruler(estimates: Sequence[Estimate], reference: float, title: str) -> Ruler:

@@ -75,6 +75,8 @@ def _findings(data: ReportData) -> dict[str, Any]:
     """Criteria, tiers and backtest."""
     profile = data.profile
     return {
+        "is_ranking": profile.contrast == "customer_or_not",
+        "counted": "Customers / accounts compared" if profile.contrast == "customer_or_not" else "Won / opps",
         "evidence_sentence": sections.evidence_sentence(data),
         "beliefs": belief_rows(data),
         "beliefs_sentence": beliefs_sentence(data),
@@ -88,7 +90,7 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "tier_chart": partial(figures.tier_chart, data),
         "total_accounts": max(sum(tier.accounts for tier in profile.tiers), 1),
         "market": data.market,
-        "market_sentence": value_view.market_sentence(data.market),
+        "market_sentence": value_view.market_sentence(data.market, profile),
         "rungs": value_view.rung_rows(data.market),
         "value": profile.value,
         "value_sentence": value_view.value_sentence(profile),

@@ -15,15 +15,17 @@ from icp.report.wording import clean, interval_percent, interval_times, listing,
 
 def forest(data: ReportData) -> Markup:
     """The criteria as a forest plot, now against the ICP before."""
-    rows = _forest_rows(headline_criteria(data.profile), data.incumbent)
+    before = data.incumbent if data.incumbent and data.incumbent.contrast == data.profile.contrast else None
+    rows = _forest_rows(headline_criteria(data.profile), before)
     estimates = [estimate for row in rows for estimate in (row.now, row.before) if estimate]
     named = listing([clean(row.label) for row in rows if row.is_heading], 8)
+    odds_of = "being a customer" if data.profile.contrast == "customer_or_not" else "winning"
     figure = Figure(
         "forest",
-        "Odds of winning by criterion",
+        f"Odds of {odds_of} by criterion",
         f"Odds multipliers with 95% intervals for {named}. The table below has every number.",
     )
-    return interval_chart(rows, odds_ruler(estimates), figure)
+    return interval_chart(rows, odds_ruler(estimates, odds_of), figure)
 
 
 def _forest_rows(criteria: Sequence[Criterion], incumbent: Profile | None) -> list[Row]:

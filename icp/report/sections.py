@@ -58,14 +58,19 @@ class Pill:
 
 def pills(data: ReportData) -> tuple[Pill, ...]:
     """Is it new, is it in force, at a glance."""
-    state = {
-        "no_icp": Pill("No ICP in the data", "caution"),
-        "hypotheses": Pill("Belief, not evidence", "caution"),
-        "kept": Pill("No evidence of change", "good"),
-        "derived": Pill(
-            "Changed" if data.diff.is_change else "First ICP" if data.incumbent is None else "Refitted", "news"
-        ),
-    }[data.profile.state]
+    is_ranking = data.profile.contrast == "customer_or_not" and data.profile.state != "no_icp"
+    state = (
+        Pill("A ranking, no win rates", "caution")
+        if is_ranking
+        else {
+            "no_icp": Pill("No ICP in the data", "caution"),
+            "hypotheses": Pill("Belief, not evidence", "caution"),
+            "kept": Pill("No evidence of change", "good"),
+            "derived": Pill(
+                "Changed" if data.diff.is_change else "First ICP" if data.incumbent is None else "Refitted", "news"
+            ),
+        }[data.profile.state]
+    )
     approved = data.meta.approval.decision == "approved"
     return state, Pill("In force" if approved else "Held for approval", "good" if approved else "caution")
 
@@ -81,7 +86,11 @@ def facts(data: ReportData, moves: TierMoves) -> tuple[Fact, ...]:
     elif moves.scored:
         found.append(Fact("Accounts scored", count(moves.scored), "all with points, reasons and a tier"))
     lost = profile.opportunities - profile.wins
-    found.append(Fact("Evidence", f"{count(profile.wins)} won", f"{count(lost)} lost, {window_words(profile)}"))
+    if profile.contrast == "customer_or_not":
+        against = f"against {count(lost)} other accounts, {window_words(profile)}"
+        found.append(Fact("Evidence", plural(profile.wins, "customer"), against))
+    else:
+        found.append(Fact("Evidence", f"{count(profile.wins)} won", f"{count(lost)} lost, {window_words(profile)}"))
     auc = data.backtest.auc if data.backtest else None
     if auc is not None:
         note = f"{auc.low:.2f} to {auc.high:.2f}; 0.50 is chance, 1 is perfect"
@@ -116,6 +125,11 @@ def evidence_sentence(data: ReportData) -> str:
         return "There is no outcome to learn from yet: nothing was tested, the profile rests on what people believe."
     confirmed = sum(test.grade == "confirmed" for test in profile.tests)
     tested = plural(sum(test.p_value is not None for test in profile.tests), "attribute was", "attributes were")
+    if profile.contrast == "customer_or_not":
+        return (
+            f"{plural(profile.wins, 'customer')} won in {window_words(profile)} against {count(lost)} accounts that are "
+            f"none. How often a deal is won is not known. {tested} tested, {count(confirmed)} confirmed.{coverage}"
+        )
     return (
         f"{plural(profile.wins, 'won opportunity', 'won opportunities')} against {count(lost)} lost ones over "
         f"{plural(len(profile.window), 'quarter')} ({window_words(profile)}): a base win rate of "
@@ -156,7 +170,7 @@ def promised_rates(incumbent: Profile | None) -> dict[str, Estimate]:
     """The win rates the ICP before gave its tiers; one that rests on beliefs alone promised none."""
     if incumbent is None:
         return {}
-    measured = incumbent.state != "hypotheses" or any(tier.opportunities for tier in incumbent.tiers)
+    measured = incumbent.gives_probability or any(tier.opportunities for tier in incumbent.tiers)
     return {tier.name: tier.rate for tier in incumbent.tiers} if measured else {}
 
 
@@ -167,6 +181,8 @@ def tiers(profile: Profile) -> tuple[Tier, ...]:
 
 def tiers_sentence(profile: Profile) -> str:
     """Which tiers can be told from the base rate, in words."""
+    if profile.contrast == "customer_or_not":
+        return "Tiers are cut by capacity; what they win is not known, because too few lost deals are recorded."
     supported = [tier for tier in tiers(profile) if tier.is_supported]
     unsupported = [clean(tier.name) for tier in tiers(profile) if not tier.is_supported]
     if not supported:

@@ -6,6 +6,8 @@ from icp.profile import Estimate, Profile, Value
 from icp.report.wording import clean, count, listing, plural
 from icp.tam import Market
 
+NO_RATE = "Customers are compared with all accounts, so how often a deal is won is not known, and"
+
 
 def money(amount: float) -> str:
     """An amount as people say it: 12,300 or 1.2 M, in the reporting currency."""
@@ -22,6 +24,8 @@ def interval_money(estimate: Estimate) -> str:
 def value_sentence(profile: Profile) -> str:
     """Whether a win is worth the same everywhere, and how much."""
     value = profile.value
+    if profile.contrast == "customer_or_not":
+        return f"{NO_RATE} accounts have no expected value."
     if value is None:
         return "Too few wins carry a value to say what a win is worth; accounts have no expected value."
     level = f"{money(value.level.value)} {interval_money(value.level)}"
@@ -46,8 +50,10 @@ def counts_sentence(value: Value | None) -> str:
     return f"{'; '.join(parts)}.{kept}"
 
 
-def market_sentence(market: Market | None) -> str:
+def market_sentence(market: Market | None, profile: Profile) -> str:
     """TAM, SAM and SOM in one breath."""
+    if profile.contrast == "customer_or_not":
+        return f"{NO_RATE} the market is not sized: what a line of the ICP costs is counted in wins."
     if market is None:
         return "Without a confirmed criterion there is no ICP to size."
     return (

@@ -73,6 +73,11 @@ def _action(data: ReportData, moves: TierMoves) -> str:
         return f"Do not segment on this.{serving} {hope}"
     if data.meta.approval.decision == "held":
         return _held_action(data)
+    if data.profile.contrast == "customer_or_not":
+        return (
+            "Work the best tiers first, some accounts of the others too, and record the deals that are lost: they are what "
+            "tells who wins from whom sales worked. lists/net_new.csv names the accounts that fit."
+        )
     if data.profile.state == "hypotheses":
         return (
             "Work the best tiers first, and some of the others: outcomes from both are what tells belief from fact. "

@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 from coin import toss
 
-from benchmarks.campaigns import coverage, leaks, planted_changes, quiet_quarters, recovery, scale, shuffled
+from benchmarks.campaigns import (
+    coverage,
+    leaks,
+    planted_changes,
+    quiet_quarters,
+    recovery,
+    scale,
+    selection_bias,
+    shuffled,
+)
 from benchmarks.campaigns.runner import run_trials, summarise, write_table
 from benchmarks.peers import calibration_error, stability, top_decile_lift
 from benchmarks.peers import trial as peers_trial
@@ -67,8 +76,9 @@ def test_a_world_is_what_it_says(kind):
         ),
         (leaks.trial, {"size": "200-few-won"}, leaks.MEASURES),
         (planted_changes.trial, {"change": "flag flips", "outcomes": 150}, ("found", "false_extra")),
+        (selection_bias.trial, {"habits": "mild", "worked": 400, "universe": 1500}, selection_bias.MEASURES),
     ],
-    ids=["recovery", "coverage", "shuffled", "scale", "quiet_quarters", "leaks", "planted_changes"],
+    ids=["recovery", "coverage", "shuffled", "scale", "quiet_quarters", "leaks", "planted_changes", "selection_bias"],
 )
 def test_one_trial_of_a_campaign(trial, case, measures):
     outcome = trial(3, case)

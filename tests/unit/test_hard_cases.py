@@ -22,6 +22,7 @@ from icp.diff import compare
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.profile import Attribute, Estimate
 from icp.quarterly import QuarterResult, Question, answer
+from icp.question import ContrastSetting
 from icp.serialize import profile_from_yaml, profile_to_yaml, rounded, to_json
 
 FIRST, NEXT = "2025Q4", "2026Q1"
@@ -47,11 +48,12 @@ def asked(
     attributes: tuple[Attribute, ...] = CANDIDATES,
     minimum: int = 20,
     quarters: tuple[str, ...] = (FIRST, NEXT),
+    contrast: ContrastSetting = "auto",
 ) -> QuarterResult:
     """The quarters one after the other, each with the profile of the one before; the last answer, checked."""
     incumbent, result = None, None
     for quarter in quarters:
-        question = Question("main", quarter, TIERS, {"wins": minimum, "losses": minimum})
+        question = Question("main", quarter, TIERS, {"wins": minimum, "losses": minimum}, contrast=contrast)
         rows = labels[labels["outcome_quarter"].fillna(quarter) <= quarter]
         result = rounded(answer(question, rows, universe, attributes, incumbent))
         incumbent = result.profile
@@ -100,7 +102,15 @@ def grade(result: QuarterResult, attribute: str) -> str:
 @pytest.mark.parametrize("won", [True, False])
 def test_one_class_only_is_refused(market, universe, won):
     with pytest.raises(NotEnoughEvidence, match=r"\d+ won and \d+ lost"):
-        asked(market.assign(is_won=won), universe)
+        asked(market.assign(is_won=won), universe, contrast="won_or_lost")
+
+
+def test_wins_only_are_compared_with_the_universe_and_support_nothing_where_it_is_alike(market, universe):
+    result = asked(market.assign(is_won=True), universe, quarters=(NEXT,))
+    assert result.profile.contrast == "customer_or_not" and not result.profile.gives_probability
+    assert not {c.attribute for c in result.profile.fit.criteria} & {"noise_score", "noise_level"}
+    with pytest.raises(NotEnoughEvidence, match="accounts that are none"):
+        asked(market.assign(is_won=True), universe.head(5), quarters=(NEXT,))
 
 
 def test_three_wins_are_refused_and_with_a_lower_minimum_confirm_nothing(market, universe):
