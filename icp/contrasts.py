@@ -80,7 +80,7 @@ def compare_contrasts(
         return None
     rows = read_label_rows(labels, dictionary)
     deals = gather_evidence(rows, dictionary, profile.change_points)
-    people = Evidence(read_label_rows(frame, dictionary), dictionary)
+    people = Evidence(read_label_rows(frame, dictionary), dictionary, contrast="customer_or_not")
     lines = _side_by_side(deals, people)
     return Contrasts(customers, len(frame) - customers, lines)
 

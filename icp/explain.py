@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from icp.errors import IcpError
-from icp.profile import Axis, BinEffect, Criterion, Estimate, Grade, Profile
+from icp.profile import Axis, BinEffect, Contrast, Criterion, Estimate, Grade, Profile
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Explanation:
     win_probability: float | None
     lines: tuple[PointsLine, ...]
     source: SourceTrail
+    contrast: Contrast = "won_or_lost"
 
     def axis_lines(self, axis: Axis) -> tuple[PointsLine, ...]:
         """The lines of one axis, the one that sets the account apart most (up or down) first."""
@@ -82,6 +83,7 @@ def explain(account: Mapping[str, Any], contributions: Iterable[Mapping[str, Any
         win_probability=_number(account.get("win_probability")),
         lines=tuple(_line(row, profile) for row in rows),
         source=_trail(account),
+        contrast=profile.contrast,
     )
     _check_sums(explanation)
     return explanation
@@ -93,7 +95,7 @@ def explanation_text(explanation: Explanation) -> str:
     for axis, score in (("fit", explanation.fit_score), ("intent", explanation.intent_score)):
         lines = explanation.axis_lines("fit" if axis == "fit" else "intent")
         if lines:
-            parts.append(_table(lines, f"{axis} score", score))
+            parts.append(_table(lines, f"{axis} score", score, explanation.contrast))
     parts.append(_trail_sentence(explanation.source))
     return "\n\n".join(parts) + "\n"
 
@@ -153,8 +155,9 @@ def _headline(explanation: Explanation) -> str:
     return f"{name}, ICP {explanation.icp} of {explanation.quarter}\n{' · '.join(tier + scores + odds)}"
 
 
-def _table(lines: tuple[PointsLine, ...], name: str, score: int) -> str:
-    head = ("points", "vs average", "criterion", "value", "group", "odds of winning (95 % interval)")
+def _table(lines: tuple[PointsLine, ...], name: str, score: int, contrast: Contrast) -> str:
+    odds_of = "winning" if contrast == "won_or_lost" else "being a customer"
+    head = ("points", "vs average", "criterion", "value", "group", f"odds of {odds_of} (95 % interval)")
     rows = [head, *(_cells(line) for line in lines), (str(score), "", name, "", "", "")]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     return "\n".join(_aligned(row, widths) for row in rows)

@@ -17,6 +17,7 @@ from icp.approval import decide
 from icp.bins import encode, make_bins
 from icp.customers import contrast_of, reason_for
 from icp.derive import derive
+from icp.drift import Watch, monitor
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.hypotheses import Hypothesis
 from icp.points import card_of
@@ -235,6 +236,15 @@ def test_random_customers_support_no_icp() -> None:
     result = answer(QUESTION, labels, universe.assign(is_customer=chosen), ATTRIBUTES, None)
     assert result.profile.state == "no_icp" and result.profile.tiers == ()
     assert "none sets customers apart" in result.profile.paragraph and result.diff.sentence.startswith("No ICP yet")
+
+
+def test_between_quarters_the_monitor_has_nothing_to_judge_by() -> None:
+    before, (labels, _) = until("2026Q2"), market()
+    since = labels[labels["is_won"] & (labels["outcome_quarter"] == "2026Q3")].reset_index(drop=True)
+    watch = Watch(first().profile, "2026Q2/r1", "2026-09-30", 13)
+    report, _ = monitor(watch, before, since.assign(week=since.index % 13 + 1), None)
+    assert report.monitors["performance"] == report.monitors["concept"] == "not enough data"
+    assert report.alerts == () and report.wins == len(since)
 
 
 def points(profile: Profile) -> Mapping[tuple[str, str], int]:
