@@ -128,7 +128,7 @@ def evidence_sentence(data: ReportData) -> str:
     if profile.contrast == "customer_or_not":
         return (
             f"{plural(profile.wins, 'customer')} won in {window_words(profile)} against {count(lost)} accounts that are "
-            f"none. How often a deal is won is not known. {tested} tested, {count(confirmed)} confirmed.{coverage}"
+            f"none. How often a deal is won is not known. {tested} tested, {count(confirmed)} confirmed."
         )
     return (
         f"{plural(profile.wins, 'won opportunity', 'won opportunities')} against {count(lost)} lost ones over "

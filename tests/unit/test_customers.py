@@ -118,7 +118,12 @@ def test_the_report_and_the_summary_say_it_and_give_no_rate() -> None:
     for page in (render_report(data), diff_markdown(data)):
         text = page.split("<summary>Glossary")[0]
         assert "compares customers with all accounts" in text
-        assert "win rate of " not in text and "Won / opp" not in text and "wins now" not in text
+        assert (
+            "win rate of " not in text
+            and "Won / opp" not in text
+            and "wins now" not in text
+            and "wins more" not in text
+        )
         assert "odds of winning" not in text
 
 
