@@ -14,6 +14,7 @@ from flows.ingest import ingest
 from flows.reading import compare_revisions, read_profile
 from flows.refresh import refresh
 from icp.config import load
+from icp.errors import NotEnoughEvidence
 from icp.published import PublishedStore
 
 CONFIG = """config_version: 1
@@ -104,3 +105,9 @@ def test_wins_alone_give_an_order_of_accounts(project: Path) -> None:
     compared = compare_revisions(store, "2025Q1", "2025Q2", as_json=False)
     assert "Cannot tell whether the ICP changed" in compared
     assert "not known: customers against all accounts" in compared
+
+
+def test_lost_deals_can_be_insisted_on(project: Path) -> None:
+    (project / "icp.yml").write_text(CONFIG.replace("main: {}", "main: {label: {contrast: won_or_lost}}"))
+    with pytest.raises(NotEnoughEvidence, match="won and 0 lost"):
+        _refreshed(project, "2025Q2")

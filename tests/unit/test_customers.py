@@ -15,6 +15,7 @@ from small_market import ATTRIBUTES, make_accounts, usual_log_odds
 
 from icp.approval import decide
 from icp.bins import encode, make_bins
+from icp.contrasts import customers_and_background
 from icp.customers import contrast_of, reason_for
 from icp.derive import derive
 from icp.drift import Watch, monitor
@@ -230,6 +231,23 @@ def test_beliefs_step_back_where_customers_say_something_and_stand_in_where_they
     assert any("neither weighed nor graded" in note for note in result.profile.notes)
     few = universe[universe["is_customer"]]
     assert answer(believed, until("2026Q2"), few, ATTRIBUTES, None).profile.state == "hypotheses"
+
+
+def test_won_deals_that_brought_no_good_customer_are_on_neither_side() -> None:
+    labels, (_, universe) = until("2026Q2"), market()
+    bad = labels.index < 15
+    judged = labels.assign(is_won=~bad, outcome_deal_won=True)
+    frame = customers_and_background(judged, universe, "2026Q2", 0, only_good=True)
+    assert set(frame.loc[frame["is_won"], "account_id"]) == set(labels.loc[~bad, "account_id"])
+    assert not set(frame["account_id"]) & set(labels.loc[bad, "account_id"])
+    result = answer(QUESTION, judged, universe, ATTRIBUTES, None)
+    assert "Hardly any lost deals are recorded (15)" in result.profile.paragraph
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    labels, universe = (frame.sample(frac=1.0, random_state=3) for frame in (until("2026Q2"), market()[1]))
+    again = answer(QUESTION, labels.reset_index(drop=True), universe.reset_index(drop=True), ATTRIBUTES, None)
+    assert rounded(again.profile) == first().profile
 
 
 def test_random_customers_support_no_icp() -> None:
