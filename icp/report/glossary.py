@@ -14,7 +14,7 @@ GLOSSARY = (
     (
         "Odds multiplier",
         "How many times the odds of winning are those of the average worked account, everything else "
-        "equal; ×1 is no difference.",
+        "equal; ×1 is no difference. Where lost deals are not recorded, the odds are of being a customer.",
     ),
     (
         "Lift",
