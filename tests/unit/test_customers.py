@@ -195,7 +195,7 @@ def test_the_next_quarter_keeps_the_points_and_cannot_tell() -> None:
     before = first().profile
     assert (result.profile.state, result.profile.contrast) == ("kept", "customer_or_not")
     assert points(result.profile) == points(before) and result.profile.bins == before.bins
-    assert result.diff.outcome == "cannot tell" and "other accounts that sales worked" in result.diff.sentence
+    assert result.diff.outcome == "cannot tell at this n" and "other accounts that sales worked" in result.diff.sentence
     assert result.profile.base_rate.high == 1.0 and result.profile.window == ("2026Q1", "2026Q2", "2026Q3")
     assert result.backtest is not None and result.backtest.auc is None and result.backtest.tiers == ()
     assert "cannot be judged" in result.backtest.sentence and "of tier A, which holds" in result.backtest.sentence
@@ -216,7 +216,11 @@ def test_contrasts_are_never_mixed_between_quarters() -> None:
     assert to_deals.profile.gives_probability and to_deals.profile.base_rate.high < 1
     assert to_deals.backtest is not None and to_deals.backtest.auc is not None and to_deals.backtest.calibration is None
     for result in (to_customers, to_deals):
-        assert result.diff.outcome == "cannot tell" and result.diff.memberships == () and result.diff.attributes == ()
+        assert (
+            result.diff.outcome == "cannot tell at this n"
+            and result.diff.memberships == ()
+            and result.diff.attributes == ()
+        )
         assert "cannot be held against each other" in result.diff.sentence
         assert result.incumbent is not None and result.profile.state == "derived"
         assert {c.since for c in result.profile.fit.criteria} == {"2026Q3"}
