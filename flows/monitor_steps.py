@@ -108,7 +108,7 @@ def read_outcomes(plan: MonitorPlan) -> Outcomes:
     from flows.refresh_steps import label_requirements
     from icp.feature_frame import read_features, read_label_rows
     from icp.label_rules import apply_label
-    from icp.quarterly import comparable_outcomes
+    from icp.window import comparable_outcomes
 
     scratch = plan.settings.lake / "cache" / "monitor"
     scratch.mkdir(parents=True, exist_ok=True)

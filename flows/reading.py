@@ -55,9 +55,9 @@ def compare_revisions(store: PublishedStore, before: str, after: str, *, as_json
     from icp.decomposition import with_decomposition
     from icp.diff import compare
     from icp.feature_frame import read_label_rows
-    from icp.quarterly import comparable_outcomes
     from icp.report import comparison_markdown
     from icp.serialize import to_json
+    from icp.window import comparable_outcomes
 
     earlier, later = find_revision(store, before), find_revision(store, after)
     old, new = read_profile(earlier), read_profile(later)

@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from icp.evidence import AxisFit, Evidence, fit_axis, shortage
 from icp.hypotheses import STRENGTH_ODDS, Hypothesis, belief_text
 from icp.prior_means import Placement, place, prior_means
 from icp.profile import Axis, Estimate
-from icp.selection import AXES, AxisFit, Evidence, fit_axis, shortage
+from icp.selection import AXES
 from icp.stats import Floats, normal_quantile
 
 BeliefState = Literal["supported", "contradicted", "cannot tell"]

@@ -15,6 +15,7 @@ from scipy.special import ndtr
 from icp.beliefs import weigh
 from icp.criteria import around, stance_of
 from icp.errors import NotEnoughEvidence
+from icp.evidence import AxisFit, Evidence, fit_axis
 from icp.hypotheses import Hypothesis, belief_text
 from icp.label_rows import LabelRows
 from icp.points import Points, PointsCard, card_of, make_points
@@ -30,7 +31,7 @@ from icp.profile import (
     Profile,
     Scorecard,
 )
-from icp.selection import AXES, AxisFit, Evidence, fit_axis
+from icp.selection import AXES
 from icp.stats import wilson_interval
 from icp.tiers import intent_levels, unmeasured_tiers
 from icp.verdicts import ProfileDiff

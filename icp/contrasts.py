@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from icp.evidence import Evidence, fit_axis, gather_evidence, shortage
 from icp.label_rows import hashed_share, read_label_rows
 from icp.label_rules import DEAL_WON, is_true
 from icp.profile import MISSING, BinDictionary, Estimate, Profile
-from icp.selection import Evidence, Selection, fit_axis, gather_evidence, select, shortage
+from icp.selection import Selection, select
 from icp.stats import Floats, normal_quantile
 
 MOST_BACKGROUND = 10_000

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, ndtr
 
+from icp.evidence import AxisFit, Evidence
 from icp.points import Points, PointsCard
 from icp.profile import (
     MISSING,
@@ -24,7 +25,6 @@ from icp.profile import (
     Scorecard,
     Stance,
 )
-from icp.selection import AxisFit, Evidence
 from icp.stats import Floats, normal_quantile
 
 SURE = 0.9

@@ -13,6 +13,7 @@ from icp.beliefs import weigh
 from icp.bins import encode, with_segment_codes
 from icp.cold_start import believed_profile
 from icp.criteria import Grading, disqualifiers, gradings_since, make_scorecard
+from icp.evidence import AxisFit, Evidence, fit_axis, gather_evidence
 from icp.hypotheses import Hypothesis
 from icp.label_rows import LabelRows, Mask, has_enough, read_label_rows, require_enough
 from icp.paragraph import axis_note, write_paragraph
@@ -31,7 +32,7 @@ from icp.profile import (
     Tier,
 )
 from icp.segments import keeping_segments, with_segments
-from icp.selection import AXES, AxisFit, Evidence, Selection, Verdict, fit_axis, gather_evidence, select
+from icp.selection import AXES, Selection, Verdict, select
 from icp.stats import wilson_interval
 from icp.tiers import (
     Cuts,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from icp.evidence import Evidence
 from icp.profile import MISSING, NO, Bin
-from icp.selection import Evidence
 from icp.stats import Floats, share_under_odds
 from icp.verdicts import ShareMove
 

@@ -14,10 +14,10 @@ from icp.change_test import ChangeResult, find_changes
 from icp.detectable import detectable_move, group_share_move, information, is_blind, typical_move, usual_share_move
 from icp.diff_words import verdict_sentence
 from icp.entering import EnteringLevel, find_entering, with_average_bin
+from icp.evidence import Evidence, gather_evidence, shortage
 from icp.label_rows import LabelRows, Mask, read_label_rows
 from icp.membership import confirmed, qualified_changes
 from icp.profile import MISSING, Attribute, Bin, Estimate, Profile
-from icp.selection import Evidence, gather_evidence, shortage
 from icp.stats import Floats, wilson_interval
 from icp.verdicts import (
     AttributeChange,

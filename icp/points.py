@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from icp.evidence import AxisFit, Evidence
 from icp.fit import fit_additive, ordered_kernel
 from icp.profile import BinDictionary, Scorecard
-from icp.selection import AxisFit, Evidence
 from icp.stats import Floats
 
 TOTAL = 100

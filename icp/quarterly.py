@@ -9,7 +9,7 @@ import pandas as pd
 
 from icp.backtest import Backtest, backtest
 from icp.beliefs import Beliefs, trust_sentence, weigh
-from icp.bins import encode, make_bins
+from icp.bins import encode
 from icp.cold_start import belief_diff
 from icp.contrasts import Contrasts, compare_contrasts
 from icp.customers import (
@@ -27,19 +27,20 @@ from icp.derive import derive, with_tiers
 from icp.diff import compare
 from icp.entering import extend_bins
 from icp.errors import NotEnoughEvidence
+from icp.evidence import gather_evidence
 from icp.exposure import Exposure, measure_exposure
-from icp.label_rows import DEFAULT_MINIMUM, read_label_rows, require_won_or_lost
+from icp.label_rows import DEFAULT_MINIMUM, read_label_rows
 from icp.label_rules import is_true
 from icp.profile import Attribute, BinDictionary, Profile, Value
 from icp.question import Question
-from icp.selection import gather_evidence
 from icp.sensitivity import Sensitivity, label_sensitivity
 from icp.settle import settle, settled_diff
 from icp.tam import Market, size_market
 from icp.value import value_of_wins
 from icp.verdicts import ProfileDiff
+from icp.window import columns_of, comparable_outcomes, extended
 
-__all__ = ["QuarterResult", "Question", "answer", "comparable_outcomes", "extended", "starts_from_beliefs"]
+__all__ = ["QuarterResult", "Question", "answer", "starts_from_beliefs"]
 
 
 @dataclass(frozen=True)
@@ -237,48 +238,6 @@ def _with_beliefs(
     return replace(result, profile=replace(profile, notes=(*profile.notes, said)), diff=diff, beliefs=beliefs)
 
 
-def comparable_outcomes(labels: pd.DataFrame, quarter: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The outcomes that can say who wins, and the quarters left out because they cannot.
-
-    CRMs often hold the won deals of their early years and not the lost ones; such a quarter has a win rate of 100 %,
-    which is a fact about record keeping. The newest quarter is never left out: its shortage is for the tests to say.
-    """
-    require_won_or_lost(labels)
-    rates = labels.groupby("outcome_quarter")["is_won"].mean()
-    one_sided = tuple(sorted(str(label) for label, rate in rates.items() if rate in (0.0, 1.0) and label != quarter))
-    return labels[~labels["outcome_quarter"].isin(one_sided)].reset_index(drop=True), one_sided
-
-
-def extended(
-    dictionary: BinDictionary | None,
-    labels: pd.DataFrame,
-    attributes: Sequence[Attribute],
-    quarter: str,
-) -> BinDictionary:
-    """The frozen bins with a place for what is new: attributes declared since, members of sets that became common.
-
-    Args:
-        dictionary: the bins in use; None makes all of them now.
-        labels: the label rows bins are cut on.
-        attributes: what is declared now; bins of anything else are left out.
-        quarter: when the new bins are made.
-    """
-    fresh = make_bins(labels, attributes, quarter)
-    if dictionary is None:
-        return fresh
-    columns = {attribute.name for attribute in attributes}
-    kept = {a.name: a for a in dictionary.attributes if _columns(a, dictionary) <= columns}
-    merged = {a.name: a for a in fresh.attributes} | kept
-    names = sorted(merged)
-    bins = {name: (dictionary if name in kept else fresh).bins[name] for name in names}
-    return BinDictionary(dictionary.made_in, tuple(merged[name] for name in names), bins)
-
-
-def _columns(attribute: Attribute, dictionary: BinDictionary) -> set[str]:
-    """The columns an attribute is read from; of a segment, those of its conditions."""
-    return {dictionary.attribute(c.attribute).column for c in attribute.conditions} or {attribute.column}
-
-
 def _derive(
     question: Question,
     labels: pd.DataFrame,
@@ -336,4 +295,6 @@ def _dropped(incumbent: Profile | None, attributes: Sequence[Attribute]) -> list
         return []
     columns = {attribute.column for attribute in attributes}
     criteria = (*incumbent.fit.criteria, *incumbent.intent.criteria)
-    return [c.label for c in criteria if not _columns(incumbent.bins.attribute(c.attribute), incumbent.bins) <= columns]
+    return [
+        c.label for c in criteria if not columns_of(incumbent.bins.attribute(c.attribute), incumbent.bins) <= columns
+    ]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
 from icp.bins import is_ordered, segment_bins, with_segment_codes
+from icp.evidence import Evidence, fit_axis, shortage
 from icp.profile import MISSING, OTHER, Attribute, Bin, BinDictionary, Condition
-from icp.selection import Evidence, fit_axis, shortage
 from icp.stats import Floats, benjamini_hochberg
 
 LEAST_ROWS, LEAST_WINS = 2_000, 200  # fewer cannot show a conjunction (docs/method.md)

@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from icp.evidence import Evidence, gather_evidence
 from icp.label_rows import LabelRows, read_label_rows
 from icp.label_rules import DEAL_WON, MATURE, Mask, Requirement, is_true
 from icp.profile import Criterion, Profile
-from icp.selection import Evidence, Selection, gather_evidence, select
+from icp.selection import Selection, select
 
 Standing = Literal["stands", "no_longer", "reversed", "too_few"]
 WON = "won"

@@ -18,10 +18,10 @@ from scipy.special import expit
 from scipy.stats import beta
 
 from icp.bins import encode
+from icp.evidence import AxisFit, Evidence, fit_axis
 from icp.expected_value import expected_values, log_error
 from icp.label_rows import LabelRows, Mask
 from icp.profile import MISSING, Estimate, Profile
-from icp.selection import AxisFit, Evidence, fit_axis
 from icp.stats import Floats, normal_quantile, wilson_interval
 
 FOLDS = 5

@@ -14,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from icp.bins import with_segment_codes
+from icp.evidence import Evidence
 from icp.label_rows import hashed_share
 from icp.points import Points, make_points
 from icp.profile import Estimate, Tier
 from icp.segments import keeping_segments, with_segments
-from icp.selection import Evidence, select
+from icp.selection import select
 from icp.stats import Floats, bootstrap_mean_interval, lift_interval, wilson_interval
 
 FOLDS = 5

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icp.bins import kernel
+from icp.evidence import Evidence, fit_axis, shortage
 from icp.fit import ordered_kernel
 from icp.label_rows import LARGEST_CORRELATION, MIN_PAIRS, LabelRows, cluster_weights
 from icp.profile import MISSING, AttributeTest, Estimate, Grade, Profile, Value, ValueDriver, ValueEffect
 from icp.score_test import attribute_tests
-from icp.selection import ENTER_RATE, STAY_RATE, Evidence, fit_axis, shortage
+from icp.selection import ENTER_RATE, STAY_RATE
 from icp.stats import Floats, benjamini_hochberg, normal_quantile
 from icp.value_fit import GaussianFit, fit_gaussian
 

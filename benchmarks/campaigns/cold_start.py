@@ -22,11 +22,11 @@ from icp.beliefs import weigh
 from icp.bins import encode, make_bins
 from icp.derive import derive
 from icp.errors import NotEnoughEvidence
+from icp.evidence import Evidence, fit_axis
 from icp.hypotheses import Direction, Hypothesis, Strength
 from icp.label_rows import read_label_rows
 from icp.points import card_of
 from icp.profile import BinDictionary
-from icp.selection import Evidence, fit_axis
 from icp.stats import Floats, auc_with_interval
 
 SIZES = (20, 50, 100, 200, 1000)

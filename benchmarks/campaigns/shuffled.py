@@ -14,8 +14,8 @@ from benchmarks.campaigns.runner import Case, arguments, run_trials, summarise, 
 from benchmarks.worlds import make_world, relabelled
 from icp.bins import encode, make_bins
 from icp.derive import derive
+from icp.evidence import gather_evidence
 from icp.label_rows import read_label_rows
-from icp.selection import gather_evidence
 from icp.tiers import cross_fitted_places, cut_tiers, measure_tiers
 
 CASES = {

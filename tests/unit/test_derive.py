@@ -8,10 +8,11 @@ from planted import QUARTERS, planted_world
 from icp.bins import encode, make_bins
 from icp.derive import POINT_COLUMNS, derive, keep, points_table
 from icp.errors import ConfigError, NotEnoughEvidence
+from icp.evidence import gather_evidence
 from icp.label_rows import read_label_rows
 from icp.points import card_of, make_points
 from icp.profile import Attribute
-from icp.selection import gather_evidence, select
+from icp.selection import select
 
 
 def derived(world, frame=None, **more):

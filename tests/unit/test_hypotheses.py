@@ -125,8 +125,8 @@ def test_wrong_beliefs_are_contradicted_and_leave_nothing_behind(market, univers
 
 def test_a_belief_is_graded_on_outcomes_alone(market, universe, supported):
     from icp.beliefs import weigh
+    from icp.evidence import gather_evidence
     from icp.label_rows import read_label_rows
-    from icp.selection import gather_evidence
 
     rows = read_label_rows(market, supported.profile.bins)
     evidence = gather_evidence(rows, supported.profile.bins, {})

@@ -14,8 +14,9 @@ from icp.derive import derive, keep
 from icp.explain import explain
 from icp.points import card_of
 from icp.profile import Attribute, Profile
-from icp.quarterly import Question, answer, extended
+from icp.quarterly import Question, answer
 from icp.serialize import profile_from_yaml, profile_to_yaml
+from icp.window import extended
 
 ATTRIBUTES = (
     Attribute("industry", "category", "firmographic", "Industry"),

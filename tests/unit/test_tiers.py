@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_world
 
+from icp.evidence import gather_evidence
 from icp.label_rows import read_label_rows
 from icp.profile import Estimate, Tier
-from icp.selection import gather_evidence
 from icp.tiers import (
     cross_fitted_places,
     cut_tiers,
