@@ -70,6 +70,7 @@ class World:
     value_if_won: Floats
     universe_value_if_won: Floats
     value_effects: Mapping[str, Floats] = field(default_factory=dict)  # on log value, label rows
+    newest_level: float = 0.0  # log odds of the newest quarter above the average one
 
     @property
     def value_planted(self) -> frozenset[str]:
@@ -86,6 +87,11 @@ class World:
     @property
     def expected_value(self) -> Floats:
         return self.win_probability * self.value_if_won
+
+    @property
+    def newest_expected_value(self) -> Floats:
+        """Of the universe at the newest quarter's level, which is what a profile publishes."""
+        return _probability(self.universe_log_odds + self.newest_level) * self.universe_value_if_won
 
     @property
     def universe_expected_value(self) -> Floats:
@@ -163,6 +169,7 @@ def make_world(
         value_if_won=value[:rows],
         universe_value_if_won=value[rows:],
         value_effects={name: e[:rows] for name, e in on_value.items()},
+        newest_level=float(_quarter_level(np.array(len(quarters) - 1))),
     )
 
 
@@ -324,7 +331,7 @@ def _label_rows(
 ) -> tuple[pd.DataFrame, Floats]:
     n = len(features)
     period = rng.integers(0, len(quarters), n)
-    level = 0.15 * np.sin(period)
+    level = _quarter_level(period)
     won = rng.random(n) < _probability(log_odds + level)
     amounts = value * np.exp(VALUE_NOISE * rng.standard_normal(n) - VALUE_NOISE**2 / 2)
     keys = pd.DataFrame(
@@ -338,6 +345,10 @@ def _label_rows(
         index=features.index,
     )
     return pd.concat([features, keys], axis=1), level
+
+
+def _quarter_level(period: NDArray[np.int64]) -> Floats:
+    return np.asarray(0.15 * np.sin(period))
 
 
 def _probability(log_odds: Floats) -> Floats:

@@ -217,7 +217,8 @@ class Value:
     is `level` for everybody. `level` is in reporting currency at the newest quarter's level. `wins` counts won outcomes;
     `valued` those with a value above 0 (the rest are `missing` or `not_positive` and left out); `limited` values were so
     far from the rest that they count as one at the limit. `spread` is the sd of log value that drivers leave open.
-    `win_error` is the standard error of the average account's log odds of winning.
+    `win_error` is the standard error of an account's log odds of winning apart from the effects of its own bins: that of
+    the level, and what attributes outside the score leave open between accounts.
     """
 
     derived_in: str

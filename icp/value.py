@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icp.bins import kernel
-from icp.evidence import Evidence, fit_axis, shortage
+from icp.evidence import AxisFit, Evidence, fit_axis, shortage
 from icp.fit import ordered_kernel
 from icp.label_rows import LARGEST_CORRELATION, MIN_PAIRS, LabelRows, cluster_weights
 from icp.profile import MISSING, AttributeTest, Estimate, Grade, Profile, Value, ValueDriver, ValueEffect
 from icp.score_test import attribute_tests
-from icp.selection import ENTER_RATE, STAY_RATE
 from icp.stats import Floats, benjamini_hochberg, normal_quantile
 from icp.value_fit import GaussianFit, fit_gaussian
 
@@ -27,7 +26,9 @@ LEAST_FOR_LEVEL, LEAST_FOR_DRIVERS = 10, 30
 LIMIT_SDS, NORMAL_MAD = 4.0, 1.4826
 MOST_INFLATION = 2.0
 MATERIAL_SD, MATERIAL_MULTIPLIER, MATERIAL_SHARE = 0.08, 1.15, 0.03
-PROVISIONAL_P, PROVISIONAL_SD, MOST_DRIVERS = 0.3, 0.08, 12
+PROVISIONAL_P, PROVISIONAL_SD, MOST_DRIVERS = 0.05, 0.08, 12
+# Stricter than for criteria: with some hundred wins the noise variance is estimated a little too small (docs/method.md).
+DRIVER_ENTER_RATE, DRIVER_STAY_RATE = 0.02, 0.05
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _tests(
         effect = _contrast(fitted, j, shares)[0]
         sd = float(np.sqrt(shares @ effect**2))
         big = np.abs(effect[shares >= MATERIAL_SHARE]).max(initial=0.0) >= np.log(MATERIAL_MULTIPLIER)
-        convincing = q_values[j] <= (STAY_RATE if name in held else ENTER_RATE)
+        convincing = q_values[j] <= (DRIVER_STAY_RATE if name in held else DRIVER_ENTER_RATE)
         material = bool(big) or sd >= MATERIAL_SD
         grade: Grade = "confirmed" if convincing and material else "not_confirmed"
         why = "" if grade == "confirmed" else "could be chance" if not convincing else "effect too small to matter"
@@ -298,15 +299,33 @@ def _average_row(fitted: GaussianFit, periods: NDArray[np.int64]) -> Floats:
 
 
 def _win_error(profile: Profile, rows: LabelRows) -> float:
-    """Standard error of the log odds of winning of the average opportunity, at the newest quarter's level."""
-    axis_fit = fit_axis(
-        Evidence(rows, profile.bins, profile.change_points), [c.attribute for c in profile.fit.criteria]
-    )
+    """Standard error of an account's log odds of winning apart from the effects of the score's own bins.
+
+    Two things: the level of the newest quarter, and what the attributes that are not in the score may still do to one
+    account. Without the second an unsure score, and above all no score, would claim to know every account.
+    """
+    evidence = Evidence(rows, profile.bins, profile.change_points)
+    scored = [c.attribute for c in profile.fit.criteria]
+    axis_fit = fit_axis(evidence, scored)
     design = axis_fit.fit.design
     row = design.crossed(np.zeros(len(rows), dtype=np.int64), 1, np.ones(len(rows)))[0] / len(rows)
     if len(rows.window) > 1:
         row[design.slices[-1]] = design.factors[-1][-1]
-    return float(np.sqrt(row @ axis_fit.fit.covariance @ row))
+    return float(np.sqrt(row @ axis_fit.fit.covariance @ row + _left_open(evidence, scored)))
+
+
+def _left_open(evidence: Evidence, scored: Collection[str]) -> float:
+    """Variance of log odds between accounts by fit attributes outside the score: posterior mean squares + variances."""
+    attributes = [a for a in evidence.dictionary.attributes if a.axis == "fit" and not a.conditions]
+    names = [a.name for a in attributes if a.name in scored or not shortage(evidence, a)]
+    everything = fit_axis(evidence, names)
+    return sum(_second_moment(evidence, everything, j) for j, name in enumerate(names) if name not in scored)
+
+
+def _second_moment(evidence: Evidence, fitted: AxisFit, block: int) -> float:
+    shares = evidence.shares(fitted.names[block])
+    effect, error = fitted.contrast(block, shares)
+    return float(shares @ (effect**2 + error**2))
 
 
 def around_log(log_value: float, error: float) -> Estimate:

@@ -67,7 +67,7 @@ def _drivers(world: World, value: Value) -> dict[str, float]:
 
 
 def _coverage(world: World, profile: Profile, value: Value, found: ExpectedValues) -> dict[str, float]:
-    truth = world.universe_expected_value
+    truth = world.newest_expected_value
     order = np.argsort(found.value, kind="stable")
     groups = np.array_split(order, GROUPS)
     held = [found.low[g].mean() <= truth[g].mean() <= found.high[g].mean() for g in groups]

@@ -17,6 +17,7 @@ from benchmarks.campaigns import (
     scale,
     selection_bias,
     shuffled,
+    value,
 )
 from benchmarks.campaigns.runner import run_trials, summarise, write_table
 from benchmarks.peers import calibration_error, stability, top_decile_lift
@@ -63,6 +64,7 @@ def test_a_world_is_what_it_says(kind):
             {"kind": "additive", "rows": 500, "market": 400, "aligned": True, "attributes": 8},
             coverage.MEASURES,
         ),
+        (value.trial, {"rows": 1_000}, value.MEASURES),
         (shuffled.trial, {"rows": 300, "deals": 2, "attributes": 6}, shuffled.MEASURES),
         (
             scale.trial,
@@ -78,7 +80,17 @@ def test_a_world_is_what_it_says(kind):
         (planted_changes.trial, {"change": "flag flips", "outcomes": 150}, ("found", "false_extra")),
         (selection_bias.trial, {"habits": "mild", "worked": 400, "universe": 1500}, selection_bias.MEASURES),
     ],
-    ids=["recovery", "coverage", "shuffled", "scale", "quiet_quarters", "leaks", "planted_changes", "selection_bias"],
+    ids=[
+        "recovery",
+        "coverage",
+        "value",
+        "shuffled",
+        "scale",
+        "quiet_quarters",
+        "leaks",
+        "planted_changes",
+        "selection_bias",
+    ],
 )
 def test_one_trial_of_a_campaign(trial, case, measures):
     outcome = trial(3, case)

@@ -176,3 +176,13 @@ def test_without_a_value_part_nobody_has_an_expected_value(frame: pd.DataFrame, 
         connection.register("accounts", frame)
         statement = compile_scoring_sql(replace(profile, value=None), "accounts")
         assert connection.execute(statement).fetchdf()["expected_value"].isna().all()
+
+
+def test_without_a_score_the_interval_knows_of_what_accounts_differ_in(frame: pd.DataFrame, profile: Profile) -> None:
+    bare = replace(profile, fit=replace(profile.fit, criteria=()))
+    scored, unscored = value_of(frame, profile), value_of(frame, bare)
+    assert scored is not None
+    assert unscored is not None
+    between = 0.5 * math.sqrt(2) * math.log(4) * 2 / 3  # sd of 0, 0 and log 4: industry is what the score leaves out
+    assert unscored.win_error == pytest.approx(between, rel=0.25)
+    assert unscored.win_error > 2 * scored.win_error
