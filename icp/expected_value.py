@@ -63,6 +63,32 @@ def expected_values(profile: Profile, value: Value, codes: pd.DataFrame) -> Expe
     return ExpectedValues(np.asarray(probability), np.exp(log_value), odds_variance, value_variance)
 
 
+def mean_value_of_win(profile: Profile, value: Value, codes: pd.DataFrame, weights: Floats) -> Estimate:
+    """The value of a win of a group of accounts, weighted by how likely each is to be won.
+
+    Errors of different bins are taken as independent (they sum to about 0, so this is on the wide side) and count by the
+    part of the value they carry: a group spread over many bins is known better than one account of it.
+
+    Args:
+        profile: whose bins `codes` are in.
+        value: its value part.
+        codes: one row per account, at least one.
+        weights: one number per account, e.g. its win probability.
+    """
+    log_value = np.full(len(codes), np.log(value.level.value))
+    tables = []
+    for driver in value.drivers:
+        tables.append(bin_terms(profile, driver.attribute, {b.key: b.multiplier for b in driver.bins}))
+        log_value += tables[-1][codes[driver.attribute].to_numpy(), 0]
+    carried = weights * np.exp(log_value)
+    mean, variance = float(carried.sum() / weights.sum()), log_error(value.level) ** 2
+    for driver, table in zip(value.drivers, tables, strict=True):
+        parts = np.bincount(codes[driver.attribute].to_numpy(), carried, len(table)) / carried.sum()
+        variance += float(parts**2 @ table[:, 1])
+    half = normal_quantile() * variance**0.5
+    return Estimate(mean, mean * float(np.exp(-half)), mean * float(np.exp(half)))
+
+
 def bin_terms(profile: Profile, attribute: str, estimates: Mapping[str, Estimate]) -> Floats:
     """Per frozen bin: log of the estimate and its squared standard error."""
     average = Estimate(1.0, 1.0, 1.0)

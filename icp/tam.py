@@ -19,7 +19,7 @@ from scipy.stats import beta
 
 from icp.bins import encode
 from icp.evidence import AxisFit, Evidence, fit_axis
-from icp.expected_value import expected_values, log_error
+from icp.expected_value import expected_values, log_error, mean_value_of_win
 from icp.label_rows import LabelRows, Mask
 from icp.profile import MISSING, Estimate, Profile
 from icp.stats import Floats, normal_quantile, wilson_interval
@@ -256,12 +256,12 @@ def _worth(scored: _Scored, reached: Mask, wins: Estimate) -> Estimate | None:
     value = scored.profile.value
     if value is None or not reached.any() or wins.low <= 0:
         return None
-    found = expected_values(scored.profile, value, scored.codes[reached])
-    weights = found.win_probability / found.win_probability.sum()
-    mean = float(weights @ found.value_of_win)
-    error = float(np.sqrt(log_error(wins) ** 2 + weights @ found.log_value_variance))
-    half = normal_quantile() * error
-    middle = wins.value * mean
+    codes = scored.codes[reached]
+    found = mean_value_of_win(
+        scored.profile, value, codes, expected_values(scored.profile, value, codes).win_probability
+    )
+    half = normal_quantile() * float(np.hypot(log_error(wins), log_error(found)))
+    middle = wins.value * found.value
     return Estimate(middle, middle * float(np.exp(-half)), middle * float(np.exp(half)))
 
 

@@ -316,8 +316,8 @@ def _win_error(profile: Profile, rows: LabelRows) -> float:
 
 def _left_open(evidence: Evidence, scored: Collection[str]) -> float:
     """Variance of log odds between accounts by fit attributes outside the score: posterior mean squares + variances."""
-    attributes = [a for a in evidence.dictionary.attributes if a.axis == "fit" and not a.conditions]
-    names = [a.name for a in attributes if a.name in scored or not shortage(evidence, a)]
+    attributes = [a for a in evidence.dictionary.attributes if a.axis == "fit"]
+    names = [a.name for a in attributes if a.name in scored or not (a.conditions or shortage(evidence, a))]
     everything = fit_axis(evidence, names)
     return sum(_second_moment(evidence, everything, j) for j, name in enumerate(names) if name not in scored)
 

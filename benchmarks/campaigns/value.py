@@ -1,7 +1,8 @@
 """What a win is worth: how much of the best achievable value the ranking reaches, and whether intervals hold the truth.
 
-Truth is written in terms of bins (`aligned`), so that every bin has a true multiplier. Coverage of expected value is of
-groups of accounts (twentieths by expected value): the mean truth against the published values and intervals, averaged.
+Truth is written in terms of bins (`aligned`), so that every bin has a true multiplier. `account_coverage` is of the
+expected value of single accounts at the newest quarter's level; `group_coverage` of the value of a win in twentieths of
+the accounts by expected value, as the market size publishes it for an ICP.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from benchmarks.worlds import World, make_world
 from icp.bins import encode, make_bins
 from icp.derive import derive
 from icp.errors import NotEnoughEvidence
-from icp.expected_value import ExpectedValues, expected_values
+from icp.expected_value import ExpectedValues, expected_values, mean_value_of_win
 from icp.label_rows import read_label_rows
 from icp.profile import Profile, Value
 from icp.value import value_of_wins
@@ -38,10 +39,10 @@ def trial(seed: int, case: Mapping[str, Any]) -> Mapping[str, float]:
         profile = derive(world.frame, dictionary, icp="main", quarter=newest, has_tiers=False)
     except NotEnoughEvidence:
         return {}
-    value = value_of_wins(profile, read_label_rows(world.frame, dictionary))
+    value = value_of_wins(profile, read_label_rows(world.frame, profile.bins))  # with the segments found
     if value is None:
         return {}
-    found = expected_values(profile, value, encode(world.universe, dictionary))
+    found = expected_values(profile, value, encode(world.universe, profile.bins))
     return {**_shares(world, found), **_drivers(world, value), **_coverage(world, profile, value, found)}
 
 
@@ -70,7 +71,11 @@ def _coverage(world: World, profile: Profile, value: Value, found: ExpectedValue
     truth = world.newest_expected_value
     order = np.argsort(found.value, kind="stable")
     groups = np.array_split(order, GROUPS)
-    held = [found.low[g].mean() <= truth[g].mean() <= found.high[g].mean() for g in groups]
+    codes, chances = encode(world.universe, profile.bins), world.universe_win_probability
+    held = []
+    for g in groups:
+        mean = mean_value_of_win(profile, value, codes.iloc[g], found.win_probability[g])
+        held.append(mean.low <= np.average(world.universe_value_if_won[g], weights=chances[g]) <= mean.high)
     frame = world.frame
     won = frame["is_won"].to_numpy(dtype=bool)
     average = float(np.exp(np.log(world.value_if_won[won]).mean()))
@@ -96,7 +101,7 @@ def _coverage(world: World, profile: Profile, value: Value, found: ExpectedValue
 
 def main() -> None:
     """Run and write benchmarks/results/value.csv."""
-    options = arguments(__doc__ or "", runs=60, cases=list(CASES))
+    options = arguments(__doc__ or "", runs=50, cases=list(CASES))
     frame = run_trials(trial, [CASES[name] for name in options.cases], options.runs, options.workers)
     write_table("value", summarise(frame, ["case"], MEASURES), options.results)
 

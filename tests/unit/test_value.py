@@ -12,7 +12,7 @@ import pytest
 
 from icp.bins import encode, make_bins
 from icp.derive import derive
-from icp.expected_value import expected_values
+from icp.expected_value import expected_values, log_error, mean_value_of_win
 from icp.fit import identity_kernel
 from icp.label_rows import read_label_rows
 from icp.profile import Attribute, Profile, Value
@@ -186,3 +186,24 @@ def test_without_a_score_the_interval_knows_of_what_accounts_differ_in(frame: pd
     between = 0.5 * math.sqrt(2) * math.log(4) * 2 / 3  # sd of 0, 0 and log 4: industry is what the score leaves out
     assert unscored.win_error == pytest.approx(between, rel=0.25)
     assert unscored.win_error > 2 * scored.win_error
+
+
+def test_a_group_spread_over_bins_is_known_better_than_one_account_of_it(profile: Profile, frame: pd.DataFrame) -> None:
+    value = profile.value
+    assert value is not None
+    codes = encode(frame, profile.bins)
+    one = mean_value_of_win(profile, value, codes.iloc[:1], np.ones(1))
+    single = expected_values(profile, value, codes.iloc[:1])
+    assert one.value == pytest.approx(single.value_of_win[0])
+    assert log_error(one) ** 2 == pytest.approx(single.log_value_variance[0])
+    own = codes["employees"].to_numpy()
+    pair = codes.iloc[[int(np.argmax(own == 0)), int(np.argmax(own == 2))]]
+    two, found = (
+        mean_value_of_win(profile, value, pair, np.array([1.0, 3.0])),
+        expected_values(profile, value, pair),
+    )
+    carried = np.array([1.0, 3.0]) * found.value_of_win
+    assert two.value == pytest.approx(carried.sum() / 4)
+    level = log_error(value.level) ** 2
+    by_hand = level + (carried / carried.sum()) ** 2 @ (found.log_value_variance - level)
+    assert log_error(two) ** 2 == pytest.approx(by_hand)
