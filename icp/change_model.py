@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from icp.design import Codes
 from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
-from icp.stats import Floats, mixture_chi2_tail, normal_quantile
+from icp.stats import Floats, combined_p_value, mixture_chi2_tail, normal_quantile
 
 FLAG_LEVEL = 0.03
 STILL_THERE = 0.01  # a change that is none of the mix keeps this p-value when the earlier rows have the newest mix
@@ -141,7 +141,12 @@ class ChangeModel:
         )
 
     def p_value(self, name: str) -> float:
-        """Score test of no change: Q = U'U on the block's whitened columns against its chi-square mixture."""
+        """Score test of no change, made twice and combined: of a change that neighbouring bins share, and of any.
+
+        Q = U'U on the columns of a kernel against its chi-square mixture. Under the attribute's own kernel a change that
+        runs through all bins counts most, and one that moves from a bin to the next hardly at all; with every bin on
+        its own it is the other way round.
+        """
         tested = self.fit.design.slices[self.change_of[name]]
         tau2 = self.tau2.copy()
         tau2[self.change_of[name]] = 0.0
@@ -151,7 +156,14 @@ class ChangeModel:
         cross = self.fit.gram[tested]
         u = (cross @ self.fit.coefficients + self.fit.score[tested]) - cross @ mean
         spread = self.fit.gram[tested, tested] - cross @ covariance @ cross.T
-        return mixture_chi2_tail(float(u @ u), np.linalg.eigvalsh(spread))
+        alone = np.linalg.pinv(self.fit.design.factors[self.change_of[name]])  # to one column per bin
+        v = alone.T @ u
+        return combined_p_value(
+            [
+                mixture_chi2_tail(float(u @ u), np.linalg.eigvalsh(spread)),
+                mixture_chi2_tail(float(v @ v), np.linalg.eigvalsh(alone.T @ spread @ alone)),
+            ]
+        )
 
     def _posterior(self, tau2: Floats) -> tuple[Floats, Floats]:
         """Mean and covariance of all coefficients under these variances, by one Newton step from the fit."""
