@@ -18,7 +18,7 @@ from scipy.special import expit
 from scipy.stats import beta
 
 from icp.bins import encode
-from icp.evidence import AxisFit, Evidence, fit_axis
+from icp.evidence import AxisFit, Evidence, fit_axis, gather_evidence
 from icp.expected_value import expected_values, log_error, mean_value_of_win
 from icp.label_rows import LabelRows, Mask
 from icp.profile import MISSING, Estimate, Profile
@@ -94,7 +94,8 @@ def size_market(
     inside = {name: own[codes[name].to_numpy()] for name, own in _published_bins(profile).items()}
     rule = _rule(shown, inside, capacity * len(universe))
     prospects = ~_customers(universe)
-    scored = _Scored(profile, codes, inside, prospects, rows, *_out_of_fold(profile, rows, seed))
+    evidence = gather_evidence(rows, profile.bins, profile.change_points)
+    scored = _Scored(profile, codes, inside, prospects, rows, evidence.weights, *_out_of_fold(profile, evidence, seed))
     ladder = _ladder(profile, scored, rule)
     som, som_wins = _reachable(profile, scored)
     sam = _all(inside, rule)
@@ -118,8 +119,13 @@ class _Scored:
     inside: Mapping[str, Mask]
     prospects: Mask
     rows: LabelRows
+    weights: Floats
     worked: Mapping[str, Mask]
     expected: Floats
+
+    def counted(self, rows: Mask) -> float:
+        """How many independent outcomes these rows are worth: those of one account repeat each other."""
+        return float(self.weights[rows].sum())
 
 
 def _customers(universe: pd.DataFrame) -> Mask:
@@ -155,10 +161,11 @@ def _all(inside: Mapping[str, Mask], names: Sequence[str]) -> Mask:
     return np.logical_and.reduce([inside[n] for n in names]) if names else np.ones(len(first), dtype=bool)
 
 
-def _out_of_fold(profile: Profile, rows: LabelRows, seed: int) -> tuple[dict[str, Mask], Floats]:
+def _out_of_fold(profile: Profile, evidence: Evidence, seed: int) -> tuple[dict[str, Mask], Floats]:
     """Per confirmed criterion which label rows are in, and each row's win probability, both without its own account."""
     names = [c.attribute for c in profile.fit.criteria]
-    evidence, folds = Evidence(rows, profile.bins, profile.change_points), rows.folds(FOLDS, seed)
+    rows = evidence.rows
+    folds = rows.folds(FOLDS, seed)
     inside = {name: np.zeros(len(rows), dtype=bool) for name in _published_bins(profile)}
     expected = np.full(len(rows), float(rows.won.mean()))
     for fold in range(FOLDS):
@@ -222,7 +229,7 @@ def _rung(
         expected_wins=wins,
         expected_value=_worth(scored, reached, wins),
         precision=rate,
-        recall=Estimate(*wilson_interval(float((cell & won).sum()), float(won.sum()))),
+        recall=Estimate(*wilson_interval(scored.counted(cell & won), scored.counted(won))),
         worked=int(cell.sum()),
         marginal_rate=None if action == "as is" or not differs.any() else _rate(scored, differs, strength),
     )
@@ -231,7 +238,7 @@ def _rung(
 def _rate(scored: _Scored, cell: Mask, strength: float) -> Estimate:
     """Win rate of a cell: its own outcomes and, worth `strength` outcomes, what the profile expects of it."""
     centre = float(scored.expected[cell].mean()) if cell.any() else float(scored.rows.won.mean())
-    wins, worked = float(scored.rows.won[cell].sum()), float(cell.sum())
+    wins, worked = scored.counted(cell & (scored.rows.won > 0)), scored.counted(cell)
     rate = (strength * centre + wins) / (strength + worked)
     counted = max(
         worked, WEAKEST_PRIOR
@@ -244,7 +251,8 @@ def _prior_strength(scored: _Scored, cells: Sequence[Mask]) -> float:
     """How many outcomes the profile's expectation is worth (moments): many when cells win as often as it says."""
     beyond, spread = 0.0, 0.0
     for cell in cells:
-        centre, rate, worked = scored.expected[cell].mean(), scored.rows.won[cell].mean(), cell.sum()
+        centre, worked = scored.expected[cell].mean(), scored.counted(cell)
+        rate = scored.counted(cell & (scored.rows.won > 0)) / worked
         beyond += worked * ((rate - centre) ** 2 - centre * (1 - centre) / worked)
         spread += worked * centre * (1 - centre)
     share = max(float(beyond / spread), 1e-9) if spread else 1e-9

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icp.bins import kernel
-from icp.evidence import AxisFit, Evidence, fit_axis, shortage
+from icp.evidence import Evidence, gather_evidence, shortage
 from icp.fit import ordered_kernel
 from icp.label_rows import LARGEST_CORRELATION, MIN_PAIRS, LabelRows, cluster_weights
 from icp.profile import MISSING, AttributeTest, Estimate, Grade, Profile, Value, ValueDriver, ValueEffect
 from icp.score_test import attribute_tests
 from icp.stats import Floats, benjamini_hochberg, normal_quantile
 from icp.value_fit import GaussianFit, fit_gaussian
+from icp.win_error import win_error
 
 LEAST_FOR_LEVEL, LEAST_FOR_DRIVERS = 10, 30
 LIMIT_SDS, NORMAL_MAD = 4.0, 1.4826
@@ -59,12 +60,12 @@ def value_of_wins(profile: Profile, rows: LabelRows, incumbent: Value | None = N
     wins = _read(Evidence(rows, profile.bins))
     if not profile.gives_probability or len(wins.logs) < LEAST_FOR_LEVEL:
         return None
-    error = _win_error(profile, rows)
+    error = win_error(profile, gather_evidence(rows, profile.bins, profile.change_points))
     if profile.state == "kept" and incumbent is not None:
         return _kept(profile, wins, incumbent, error)
     if len(wins.logs) < LEAST_FOR_DRIVERS:
         note = f"{len(wins.logs)} wins with a value: what moves it is asked from {LEAST_FOR_DRIVERS} on."
-        return _value(profile, wins, _fit(wins, ()), (), (), error, note)
+        return _value(profile, *_level_only(wins), (), (), error, note)
     held = frozenset(d.attribute for d in incumbent.drivers if d.grade == "confirmed") if incumbent else frozenset()
     return _derived(profile, wins, held, error)
 
@@ -125,7 +126,7 @@ def _kept(profile: Profile, wins: _Wins, incumbent: Value, error: float) -> Valu
     offset = np.zeros(len(wins.logs))
     for driver in incumbent.drivers:
         offset += log_multipliers(profile, driver)[wins.evidence.rows.codes[driver.attribute].to_numpy()]
-    level = _fit(replace(wins, logs=wins.logs - offset), ())
+    wins, level = _level_only(replace(wins, logs=wins.logs - offset))
     fresh = _value(profile, wins, level, incumbent.drivers, incumbent.tests, error, "")
     return replace(fresh, derived_in=incumbent.derived_in, notes=incumbent.notes)
 
@@ -147,6 +148,13 @@ def _fit(wins: _Wins, names: Sequence[str]) -> GaussianFit:
     columns.append(rows.periods)
     kernels.append(ordered_kernel(len(rows.window), has_missing=False))
     return fit_gaussian(np.column_stack(columns), kernels, wins.logs, wins.weights)
+
+
+def _level_only(wins: _Wins) -> tuple[_Wins, GaussianFit]:
+    """The fit without attributes, wins of one account weighed."""
+    fitted = _fit(wins, ())
+    weighted = _with_repeats(wins, fitted)
+    return (wins, fitted) if weighted is wins else (weighted, _fit(weighted, ()))
 
 
 def _with_repeats(wins: _Wins, fitted: GaussianFit) -> _Wins:
@@ -296,36 +304,6 @@ def _average_row(fitted: GaussianFit, periods: NDArray[np.int64]) -> Floats:
     row = design.crossed(np.zeros(len(periods), dtype=np.int64), 1, np.ones(len(periods)))[0] / len(periods)
     row[design.slices[-1]] = design.factors[-1][-1]
     return np.asarray(row)
-
-
-def _win_error(profile: Profile, rows: LabelRows) -> float:
-    """Standard error of an account's log odds of winning apart from the effects of the score's own bins.
-
-    Two things: the level of the newest quarter, and what the attributes that are not in the score may still do to one
-    account. Without the second an unsure score, and above all no score, would claim to know every account.
-    """
-    evidence = Evidence(rows, profile.bins, profile.change_points)
-    scored = [c.attribute for c in profile.fit.criteria]
-    axis_fit = fit_axis(evidence, scored)
-    design = axis_fit.fit.design
-    row = design.crossed(np.zeros(len(rows), dtype=np.int64), 1, np.ones(len(rows)))[0] / len(rows)
-    if len(rows.window) > 1:
-        row[design.slices[-1]] = design.factors[-1][-1]
-    return float(np.sqrt(row @ axis_fit.fit.covariance @ row + _left_open(evidence, scored)))
-
-
-def _left_open(evidence: Evidence, scored: Collection[str]) -> float:
-    """Variance of log odds between accounts by fit attributes outside the score: posterior mean squares + variances."""
-    attributes = [a for a in evidence.dictionary.attributes if a.axis == "fit"]
-    names = [a.name for a in attributes if a.name in scored or not (a.conditions or shortage(evidence, a))]
-    everything = fit_axis(evidence, names)
-    return sum(_second_moment(evidence, everything, j) for j, name in enumerate(names) if name not in scored)
-
-
-def _second_moment(evidence: Evidence, fitted: AxisFit, block: int) -> float:
-    shares = evidence.shares(fitted.names[block])
-    effect, error = fitted.contrast(block, shares)
-    return float(shares @ (effect**2 + error**2))
 
 
 def around_log(log_value: float, error: float) -> Estimate:

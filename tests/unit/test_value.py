@@ -207,3 +207,18 @@ def test_a_group_spread_over_bins_is_known_better_than_one_account_of_it(profile
     level = log_error(value.level) ** 2
     by_hand = level + (carried / carried.sum()) ** 2 @ (found.log_value_variance - level)
     assert log_error(two) ** 2 == pytest.approx(by_hand)
+
+
+def repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:
+    """Every outcome so many times, under the same account: rows without information."""
+    copies = [frame.assign(observation_id=frame["observation_id"] + f"-{i}") for i in range(times)]
+    return pd.concat(copies, ignore_index=True)
+
+
+def test_rows_that_repeat_an_account_narrow_nothing(frame: pd.DataFrame, profile: Profile) -> None:
+    """A kept quarter, too: its level and the error of winning must not look six times as sure."""
+    kept = replace(profile, state="kept")
+    once, often = value_of(frame, kept, profile.value), value_of(repeated(frame, 6), kept, profile.value)
+    assert once and often
+    assert log_error(often.level) > 0.8 * log_error(once.level)
+    assert often.win_error > 0.8 * once.win_error

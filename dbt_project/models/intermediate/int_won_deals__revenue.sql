@@ -1,14 +1,20 @@
 {% set horizon_months = 3 * (var('label').horizon_quarters | default(4, true)) %}
 
-with months as (
+with billed as (
+    select max(revenue_month) as last_month from {{ ref('int_revenue__monthly') }}
+),
+
+months as (
     select
         deals.observation_id,
+        {{ months_between('deals.won_month', 'billed.last_month') }} as last_billed_month,
         revenue.revenue,
         revenue.gross_margin,
         {{ months_between('deals.won_month', 'revenue.revenue_month') }} as month_number
     from {{ ref('int_won_deals') }} as deals
     inner join {{ ref('int_revenue__monthly') }} as revenue
         on deals.account_id = revenue.account_id and deals.won_month <= revenue.revenue_month
+    cross join billed
 ),
 
 summed as (
@@ -20,7 +26,8 @@ summed as (
         {{ exact_sum('case when month_number between 1 and 3 then revenue else 0 end') }} as first_revenue,
         {{ exact_sum('case when month_number > ' ~ (horizon_months - 3) ~ ' then revenue else 0 end') }} as last_revenue
     from months
-    where month_number <= {{ horizon_months }}
+    -- where billing has not landed up to the end of the horizon, no payment is not churn: nothing is known
+    where month_number <= {{ horizon_months }} and last_billed_month >= {{ horizon_months }}
     group by observation_id
 ),
 
