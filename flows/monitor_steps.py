@@ -182,30 +182,47 @@ def judge_drift(plan: MonitorPlan, outcomes: Outcomes) -> tuple[DriftReport, Mon
     profile: Profile = read_profile(plan.revision)
     section = plan.settings.icp(plan.icp).monitor
     watch = Watch(profile, plan.baseline, plan.day, plan.last_week, section.false_alarms_per_year)
-    report, state = monitor(watch, outcomes.before, outcomes.since, _remembered(plan))
+    known = _remembered(plan)
+    remembered = None if known and _is_look_back(plan, known) else known
+    report, state = monitor(watch, outcomes.before, outcomes.since, remembered)
     return rounded(report), state
 
 
 def _remembered(plan: MonitorPlan) -> MonitorState | None:
+    """What the newest run left.
+
+    Raises:
+        ConfigError: the file cannot be read; it says which, and that watching can start afresh without it.
+    """
     from icp.drift_report import MonitorState
     from icp.serialize import from_json
 
     path = plan.folder / "state.json"
-    return from_json(MonitorState, path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return from_json(MonitorState, path.read_text(encoding="utf-8"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}). Delete it to start watching afresh.") from None
 
 
 def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> Path:
-    """Write the report of the day, then what to remember; a look back does not make the monitor forget later weeks."""
+    """Write the report of the day, then what to remember.
+
+    A look back at an earlier day changes neither what was reported on that day nor what later weeks left to remember.
+    """
     from icp import atomic
     from icp.serialize import to_json
 
     path = plan.folder / f"{plan.day}.json"
-    atomic.write_bytes(path, to_json(report).encode())
     known = _remembered(plan)
-    if known is None or not _is_look_back(plan, known):
+    is_look_back = known is not None and _is_look_back(plan, known)
+    if not (is_look_back and path.exists()):
+        atomic.write_bytes(path, to_json(report).encode())
+    if not is_look_back:
         atomic.write_bytes(plan.folder / "state.json", to_json(state).encode())
     return path
 
 
 def _is_look_back(plan: MonitorPlan, known: MonitorState) -> bool:
-    return plan.baseline.partition("/")[0] < known.baseline.partition("/")[0]
+    return str(plan.day) < known.as_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 WON = frozenset({"won", "closed won", "closed-won", "closedwon", "win", "yes", "y", "true", "t", "1", "converted"})
 LOST = frozenset({"lost", "closed lost", "closed-lost", "closedlost", "loss", "no", "n", "false", "f", "0"})
+NAMES_ACCOUNT = re.compile(r"(company|account|customer|client|organi[sz]ation)([ _]?name)?", re.IGNORECASE)
 RESULT = "quick.json"
 VALUES_SHOWN = 12
 RESERVED = frozenset(
@@ -116,6 +118,10 @@ def _won(values: Sequence[str | None], columns: Columns) -> tuple[pd.Series, lis
     known = lower.isin(won) | lower.isin(lost)
     undecided = lower[lower.notna() & ~known]
     notes = []
+    if columns.won is not None and not present & LOST:
+        lost_as = series[lower.isin(lost)].value_counts()
+        names = ", ".join(f"{value} ({count:,})" for value, count in lost_as.head(VALUES_SHOWN).items())
+        notes.append(f"Everything but {columns.won} was counted as lost: {names}. Take open deals out of the file.")
     if len(undecided):
         names = ", ".join(f"{name} ({count:,})" for name, count in undecided.value_counts().head(5).items())
         notes.append(f"{len(undecided):,} rows are neither won nor lost and were left out: {names}.")
@@ -154,7 +160,8 @@ def _quarters(raw: dict[str, RawColumn], columns: Columns, decided: pd.Series) -
     from icp.sources.parsing import clean
 
     if columns.date is None:
-        note = "No --date was given, so the test is on one half of the accounts instead of on the newest quarter."
+        what = "accounts" if columns.id else "rows"
+        note = f"No --date was given, so the test is on one half of the {what} instead of on the newest quarter."
         return pd.Series([UNDATED] * len(decided)), [note]
     column = require(raw, columns.date, "--date")
     moments = best_instant(column, clean(column.text)).values.to_pandas()
@@ -186,6 +193,14 @@ def _with_attributes(
     taken = {columns.outcome, columns.value, columns.date, columns.id}
     attributes, left_out, values = [], [], {}
     for column in (name for name in raw if name not in taken):
+        if NAMES_ACCOUNT.fullmatch(column) and column not in columns.keep:
+            hint = (
+                ""
+                if columns.id
+                else f"; give it as --id {column} so that deals of one account are not counted as strangers"
+            )
+            left_out.append((column, f"it names the account{hint}"))
+            continue
         found = infer(column, raw[column], keep=column in columns.keep)
         if found.kind is None or found.values is None:
             left_out.append((column, found.reason))
@@ -252,7 +267,8 @@ def _write(run: QuickRun) -> None:
     from icp.serialize import profile_to_yaml, rounded, to_json
 
     profile = rounded(run.result.profile)
-    data = replace(run.data, profile=profile, backtest=rounded(run.result.backtest))
+    judged = run.result.backtest
+    data = replace(run.data, profile=profile, backtest=rounded(judged) if judged else None)
     files = {
         "report.html": render_quick_report(data, run.left_out),
         "profile.yml": profile_to_yaml(profile),

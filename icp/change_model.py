@@ -17,7 +17,7 @@ from icp.design import Codes
 from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
 from icp.stats import Floats, combined_p_value, mixture_chi2_tail, normal_quantile
 
-FLAG_LEVEL = 0.03
+FLAG_LEVEL = 0.02
 STILL_THERE = 0.01  # a change that is none of the mix keeps this p-value when the earlier rows have the newest mix
 MATERIAL_ODDS, MATERIAL_SHARE = 1.25, 0.05
 REPORT_VARIANCE = 2.25  # weak prior of reported effects: a bin without a win gets wide odds, not infinite ones

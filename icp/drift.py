@@ -95,7 +95,7 @@ def assemble(
         alerts=tuple(alerts),
         false_alarms_per_year=watch.false_alarms_per_year,
     )
-    return replace(report, headline=_headline(report)), MonitorState(watch.baseline, kept)
+    return replace(report, headline=_headline(report)), MonitorState(watch.baseline, kept, watch.as_of)
 
 
 def advance(finding: Finding, known: Remembered | None) -> tuple[Remembered, Alert | None]:

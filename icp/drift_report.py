@@ -76,10 +76,14 @@ class Remembered:
 
 @dataclass(frozen=True)
 class MonitorState:
-    """What is kept between runs; it belongs to one revision of one ICP and starts anew with the next."""
+    """What is kept between runs; it belongs to one revision of one ICP and starts anew with the next.
+
+    `as_of` is the day of the newest run, empty in files of before it was kept.
+    """
 
     baseline: str
     lines: Mapping[str, Remembered] = field(default_factory=dict)
+    as_of: str = ""
 
 
 @dataclass(frozen=True)

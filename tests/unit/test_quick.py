@@ -126,6 +126,28 @@ def test_a_column_that_knows_the_outcome_is_left_out_and_named(tmp_path: Path) -
     assert "loss_code" in confirmed(kept)
 
 
+def test_a_file_too_small_to_keep_rows_aside_has_a_profile_and_no_test(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"industry": ["a", "b"] * 25, "won": [int(i % 5 < 2) for i in range(50)]})
+    done = run(tmp_path, frame, columns=Columns("won"))
+    assert done.result.backtest is None
+    assert "Too few rows to keep some aside for a test." in in_words(done)
+    assert (done.folder / "report.html").exists()
+
+
+def test_what_else_was_counted_as_lost_is_said(tmp_path: Path) -> None:
+    frame = table()
+    frame["stage"] = np.where(frame["stage"] == "Closed Won", "Closed Won", "Negotiation")
+    done = run(tmp_path, frame, columns=Columns("stage", value="amount", won="Closed Won"))
+    assert any("counted as lost: Negotiation (" in note for note in done.notes)
+
+
+def test_a_column_that_names_the_account_is_no_attribute(tmp_path: Path) -> None:
+    frame = table().assign(company=lambda t: [f"Company {i % 40}" for i in range(len(t))])
+    done = run(tmp_path, frame)
+    assert "--id company" in dict(done.left_out)["company"]
+    assert "industry" in confirmed(done)
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
