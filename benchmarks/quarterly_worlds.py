@@ -18,7 +18,14 @@ ATTRIBUTES, PLANTED, CONJUNCTIONS = 28, 12, 6
 LEVEL_EDGES = (-1.2, -0.5, 0.0, 0.4, 1.0, 1.9)
 KINDS = ("numeric", "category", "flag", "numeric")
 BASE, QUARTER_SD, DRIFT_SD, MISSING = -1.4, 0.15, 0.35, 0.10
-CHANGES = {"size band shift": "x00", "industry loses": "x01", "flag flips": "x02", "weak technology": "tech"}
+CHANGES = {
+    "size band shift": "x00",
+    "strong size band shift": "x00",
+    "industry loses": "x01",
+    "flag flips": "x02",
+    "weak technology": "tech",
+    "technology": "tech",
+}
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -42,8 +49,19 @@ def make_quarters(
     drift: bool = False,
     structure: bool = False,
     change: str | None = None,
+    moved: tuple[str, float] | None = None,
 ) -> Quarters:
-    """So many earlier quarters and a newest one, of `outcomes` each; `change` is one of `CHANGES`."""
+    """So many earlier quarters and a newest one, of `outcomes` each.
+
+    Args:
+        seed: the same seed gives the same quarters.
+        outcomes: a quarter.
+        earlier: quarters before the newest.
+        drift: the mix of half of the attributes moves in the newest quarter.
+        structure: add what additive bins leave out.
+        change: one of `CHANGES`.
+        moved: or an attribute every bin of which moves in the newest quarter, and the sd of that in log odds.
+    """
     rng = np.random.default_rng([seed, outcomes, earlier])
     periods = np.repeat(np.arange(earlier + 1), outcomes)
     is_new = periods == earlier
@@ -57,8 +75,18 @@ def make_quarters(
     technology = (rng.random(len(periods)) < 0.12).astype(np.int64)
     blocks.append(ChangeBlock("tech", technology, contrast_kernel(0.12)))
     log_odds += _named_effects(latent, technology, is_new, change)
+    if moved:
+        log_odds += is_new * _moved(blocks, is_new, seed, *moved)
     won = (rng.random(len(periods)) < 1 / (1 + np.exp(-log_odds))).astype(float)
-    return Quarters(tuple(blocks), won, periods, CHANGES[change] if change else None)
+    changed = CHANGES[change] if change else moved[0] if moved else None
+    return Quarters(tuple(blocks), won, periods, changed)
+
+
+def _moved(blocks: list[ChangeBlock], is_new: NDArray[np.bool_], seed: int, name: str, sd: float) -> Floats:
+    """A new effect per bin, of this sd over the newest rows."""
+    block = next(b for b in blocks if b.name == name)
+    effect = np.random.default_rng([seed, 1]).standard_normal(len(block.kernel))[block.codes]
+    return np.asarray(sd * (effect - effect[is_new].mean()) / effect[is_new].std())
 
 
 def _latent(rng: np.random.Generator, is_new: NDArray[np.bool_], drift: bool) -> Floats:
@@ -99,14 +127,20 @@ def _conjunctions(rng: np.random.Generator, latent: Floats) -> Floats:
 
 
 def _named_effects(latent: Floats, technology: Codes, is_new: NDArray[np.bool_], change: str | None) -> Floats:
-    """The four effects a change can be planted in: a size band, an industry, a competitor flag, a technology."""
+    """The four effects a change can be planted in: a size band, an industry, a competitor flag, a technology.
+
+    The strong size band and the technology that is not weak are as detectable as those of the method's prototype: an sd
+    of the change in log odds of .64 and .16 (docs/method.md, "What a change must be to be seen").
+    """
     size, industry = latent[:, 0], np.digitize(latent[:, 1], LEVEL_EDGES) == 4
-    band = np.where((size > -0.3) & (size < 0.5), 0.7, 0.0)
-    moved = np.where((size > 0.5) & (size < 1.3), 0.7, 0.0)
+    band = 1.1 if change == "strong size band shift" else 0.7
+    usual = np.where((size > -0.3) & (size < 0.5), band, 0.0)
+    moved = np.where((size > 0.5) & (size < 1.3), band, 0.0)
     flag = latent[:, 2] > 0.6
+    lost = 0.49 if change == "technology" else 0.35
     return np.asarray(
-        np.where(is_new & (change == "size band shift"), moved, band)
+        np.where(is_new & (change in ("size band shift", "strong size band shift")), moved, usual)
         + 0.8 * industry * ~(is_new & (change == "industry loses"))
         - 0.3 * flag * np.where(is_new & (change == "flag flips"), -1.0, 1.0)
-        + 0.35 * technology * ~(is_new & (change == "weak technology"))
+        + lost * technology * ~(is_new & (change in ("weak technology", "technology")))
     )

@@ -70,7 +70,7 @@ class World:
     value_if_won: Floats
     universe_value_if_won: Floats
     value_effects: Mapping[str, Floats] = field(default_factory=dict)  # on log value, label rows
-    newest_level: float = 0.0  # log odds of the newest quarter above the average one
+    levels: tuple[float, ...] = (0.0,)  # log odds of each quarter above the average one
 
     @property
     def value_planted(self) -> frozenset[str]:
@@ -85,13 +85,18 @@ class World:
         return _probability(self.universe_log_odds)
 
     @property
+    def market_win_probability(self) -> Floats:
+        """Of the universe over all quarters, each at its level: what a rate of the whole window estimates."""
+        return np.asarray(np.mean([_probability(self.universe_log_odds + level) for level in self.levels], axis=0))
+
+    @property
     def expected_value(self) -> Floats:
         return self.win_probability * self.value_if_won
 
     @property
     def newest_expected_value(self) -> Floats:
         """Of the universe at the newest quarter's level, which is what a profile publishes."""
-        return _probability(self.universe_log_odds + self.newest_level) * self.universe_value_if_won
+        return _probability(self.universe_log_odds + self.levels[-1]) * self.universe_value_if_won
 
     @property
     def universe_expected_value(self) -> Floats:
@@ -169,7 +174,7 @@ def make_world(
         value_if_won=value[:rows],
         universe_value_if_won=value[rows:],
         value_effects={name: e[:rows] for name, e in on_value.items()},
-        newest_level=float(_quarter_level(np.array(len(quarters) - 1))),
+        levels=tuple(float(level) for level in _quarter_level(np.arange(len(quarters)))),
     )
 
 

@@ -19,7 +19,8 @@ from icp.score_test import attribute_tests, variance_component_test
 from icp.stats import Floats, benjamini_hochberg
 
 AXES: tuple[Axis, ...] = ("fit", "intent")
-ENTER_RATE, STAY_RATE = 0.05, 0.10
+ENTER_RATE, STAY_RATE = 0.04, 0.10
+MOST_FALSE = 0.2  # newcomers confirmed by chance, expected per derivation, were nothing real at all
 MATERIAL_ODDS, MATERIAL_SHARE, MATERIAL_SD = 1.3, 0.03, 0.10
 PROVISIONAL_P, PROVISIONAL_SD, MOST_IN_SCORE = 0.3, 0.08, 12
 STRONG_EFFECT = 1.0  # log odds
@@ -53,9 +54,10 @@ class Selection:
 def select(evidence: Evidence, *, held: Collection[str] = (), best_effort: bool = False) -> Selection:
     """Test all candidates, grade them, and fit the scorecards on those that earned a place.
 
-    A newcomer is confirmed at a false discovery rate of 5 %, which keeps data without any signal from confirming
-    anything in about 95 % of cases; what the incumbent had confirmed stays so at 10 %, so that an attribute at the edge
-    does not come and go with every quarter's noise.
+    A newcomer is confirmed at a false discovery rate of 4 %, which keeps data without any signal from confirming
+    anything in about 96 % of cases, and at p <= .2 / candidates, so that no more than one derivation in five is expected
+    to confirm one attribute by chance, however much else is real. What the incumbent had confirmed stays so at 10 %, so
+    that an attribute at the edge does not come and go with every quarter's noise (docs/adr/0004).
 
     Args:
         evidence: labelled rows of the window.
@@ -94,10 +96,15 @@ def _verdicts(evidence: Evidence, held: Collection[str]) -> list[Verdict]:
         axis_fit = fit_axis(evidence, names, offset)
         tested += _tested(evidence, axis_fit, offset)
         offset = axis_fit.fit.linear_predictor
-    q_values = benjamini_hochberg([v.p_value or 0.0 for v in tested])
+    p_values = [v.p_value or 0.0 for v in tested]
+    q_values = benjamini_hochberg(p_values)
     graded = [
-        _graded(v, float(q), STAY_RATE if v.attribute.name in held else ENTER_RATE)
-        for v, q in zip(tested, q_values, strict=True)
+        _graded(
+            v,
+            float(q),
+            is_convincing=q <= STAY_RATE if v.attribute.name in held else _is_beyond_chance(p, q, len(tested)),
+        )
+        for v, p, q in zip(tested, p_values, q_values, strict=True)
     ]
     place = {a.name: i for i, a in enumerate(evidence.dictionary.attributes)}
     return sorted([*graded, *untested], key=lambda v: place[v.attribute.name])
@@ -141,9 +148,14 @@ def _p_values(evidence: Evidence, axis_fit: AxisFit, offset: Floats | None) -> F
     return p_values
 
 
-def _graded(verdict: Verdict, q_value: float, rate: float) -> Verdict:
+def _is_beyond_chance(p_value: float, q_value: float, candidates: int) -> bool:
+    """Whether a newcomer is beyond chance among so many candidates: by its share of false ones and by their number."""
+    return q_value <= ENTER_RATE and p_value * candidates <= MOST_FALSE
+
+
+def _graded(verdict: Verdict, q_value: float, *, is_convincing: bool) -> Verdict:
     """Confirmed when beyond chance and large enough to matter (a material verdict comes without a reason)."""
-    if q_value > rate:
+    if not is_convincing:
         return replace(verdict, q_value=q_value, reason="could be chance")
     return replace(verdict, q_value=q_value, grade="not_confirmed" if verdict.reason else "confirmed")
 

@@ -28,7 +28,7 @@ CASES = {
     "mixed-1000": {"kind": "mixed", "rows": 1000, "aligned": False},
     "mixed-4000": {"kind": "mixed", "rows": 4000, "aligned": False},
 }
-RUNS = 30
+RUNS = 60
 MARKET = 40_000
 LEAST_ROWS = 10  # bins with fewer deals carry no statement worth checking
 TIERS = {"A": 0.05, "B": 0.15, "C": 0.30}
@@ -86,7 +86,7 @@ def _odds(profile: Profile, world: World, dictionary: BinDictionary) -> list[boo
 
 
 def _lifts(profile: Profile, world: World, codes: pd.DataFrame) -> dict[str, float]:
-    probability, below, above, covered = world.universe_win_probability, [], [], []
+    probability, below, above, covered = world.market_win_probability, [], [], []
     for criterion in _single(profile):
         own = codes[criterion.attribute].to_numpy()
         for b, state in enumerate(criterion.bins):
@@ -103,7 +103,7 @@ def _tiers(profile: Profile, world: World, codes: pd.DataFrame, dictionary: BinD
         return {"tier_rates": np.nan, "tier_lifts": np.nan, "tier_values": np.nan, "tier_a_over_truth": np.nan}
     cuts = tuple((t.name, t.min_score) for t in profile.tiers)
     places = place(card_of(profile.fit, dictionary).score(codes), cuts)
-    probability, value = world.universe_win_probability, world.universe_value_if_won
+    probability, value = world.market_win_probability, world.universe_value_if_won
     rates, lifts, values, ratio = [], [], [], np.nan
     for i, tier in enumerate(profile.tiers):
         own = places == i

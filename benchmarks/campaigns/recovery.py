@@ -18,7 +18,7 @@ from icp.stats import auc_with_interval
 
 CASES = {f"{kind}-{rows}": {"kind": kind, "rows": rows}
          for rows in (1000, 4000) for kind in ("additive", "mixed", "segments")}  # fmt: skip
-RUNS = 25
+RUNS = 50
 FRESH = 20_000
 MEASURES = (
     "f1", "precision", "recall", "noise_attributes", "confirmed", "size",
