@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import date as Day
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from flows.quick import Columns, QuickRun, in_words, run_quick
+from flows.quick import QuickRun, in_words, run_quick
+from flows.quick_rows import Columns
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.profile import Criterion
 
+TODAY = Day(2026, 2, 1)
 DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
 
 
@@ -41,7 +44,7 @@ def table(rows: int = 900, seed: int = 1) -> pd.DataFrame:
 def run(tmp_path: Path, frame: pd.DataFrame, *, columns: Columns | None = None, **csv: object) -> QuickRun:
     path = tmp_path / "deals.csv"
     frame.to_csv(path, index=False, **csv)  # type: ignore[call-overload]
-    return run_quick(path, columns or Columns("stage", value="amount"), tmp_path / "out")
+    return run_quick(path, columns or Columns("stage", value="amount"), tmp_path / "out", TODAY)
 
 
 def confirmed(done: QuickRun) -> set[str]:
@@ -103,7 +106,7 @@ def test_open_deals_are_left_out_and_counted(tmp_path: Path) -> None:
     frame.loc[:99, "stage"] = "Negotiation"
     done = run(tmp_path, frame)
     assert done.result.profile.opportunities == 800
-    assert any("100 rows are neither won nor lost" in note for note in done.notes)
+    assert any("100 rows are neither won nor lost and left out: Negotiation (100)" in note for note in done.notes)
 
 
 def test_a_column_left_out_can_be_kept(tmp_path: Path) -> None:
@@ -137,15 +140,18 @@ def test_a_file_too_small_to_keep_rows_aside_has_a_profile_and_no_test(tmp_path:
 def test_what_else_was_counted_as_lost_is_said(tmp_path: Path) -> None:
     frame = table()
     frame["stage"] = np.where(frame["stage"] == "Closed Won", "Closed Won", "Negotiation")
-    done = run(tmp_path, frame, columns=Columns("stage", value="amount", won="Closed Won"))
+    done = run(tmp_path, frame, columns=Columns("stage", value="amount", won=("Closed Won",)))
     assert any("counted as lost: Negotiation (" in note for note in done.notes)
 
 
-def test_a_column_that_names_the_account_is_no_attribute(tmp_path: Path) -> None:
+def test_the_column_that_names_the_account_is_the_account_and_no_attribute(tmp_path: Path) -> None:
     frame = table().assign(company=lambda t: [f"Company {i % 40}" for i in range(len(t))])
     done = run(tmp_path, frame)
-    assert "--id company" in dict(done.left_out)["company"]
-    assert "industry" in confirmed(done)
+    assert any("the same 'company' are counted as deals of one account" in note for note in done.notes)
+    assert any("900 of 900 rows are of 40 accounts with several rows" in note for note in done.notes)
+    assert not any(t.attribute == "company" for t in done.result.profile.tests)
+    two = run(tmp_path, frame.assign(client=frame["company"]))
+    assert "--id client" in dict(two.left_out)["client"]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ def test_a_column_that_names_the_account_is_no_attribute(tmp_path: Path) -> None
     [
         (Columns("Stage"), "no column 'Stage' .*Did you mean 'stage'.*It has: deal_id"),
         (Columns("logo"), "What 'logo' calls won is not clear. It holds .*--won VALUE"),
-        (Columns("stage", won="Win!"), "No row of 'stage' is 'Win!'"),
+        (Columns("stage", won=("Win!",)), "No row of 'stage' is 'Win!'"),
         (Columns("stage", date="logo"), "No value of 'logo' .* reads as a date"),
         (Columns("stage", keep=("nothing",)), "no column 'nothing' .*--keep"),
     ],
@@ -175,7 +181,7 @@ def test_a_wrong_column_is_named(tmp_path: Path, columns: Columns, message: str)
 def test_a_broken_file_is_one_clear_message(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(ConfigError, match=message):
-        run_quick(tmp_path / "x.csv", Columns("stage"), tmp_path / "out")
+        run_quick(tmp_path / "x.csv", Columns("stage"), tmp_path / "out", TODAY)
 
 
 def test_one_class_is_not_enough_evidence(tmp_path: Path) -> None:
