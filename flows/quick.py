@@ -65,6 +65,9 @@ def run_quick(path: Path, columns: Columns, folder: Path, today: Day) -> QuickRu
         result = quick(frame, attributes, name=path.stem)
     except NotEnoughEvidence as lack:
         raise NotEnoughEvidence("\n".join([str(lack), *_asides(notes, left_out)])) from None
+    if columns.date is None:
+        what = "accounts" if columns.id else "rows"
+        notes.append(f"No --date was given, so the test is on one half of the {what} instead of on the newest quarter.")
     notes += result.notes
     data = _report_data(result, frame, attributes, path, columns, notes)
     run = QuickRun(result, data, tuple(left_out), tuple(notes), folder)
@@ -209,6 +212,7 @@ def summary(run: QuickRun) -> dict[str, Any]:
         "criteria": profile.fit.criteria,
         "tiers": profile.tiers,
         "tests": profile.tests,
+        "value": profile.value,
         "backtest": run.result.backtest,
         "left_out": [{"column": column, "reason": reason} for column, reason in run.left_out],
         "notes": [*run.notes, *profile.notes],
@@ -217,11 +221,15 @@ def summary(run: QuickRun) -> dict[str, Any]:
 
 def in_words(run: QuickRun) -> str:
     """What was found, for a terminal."""
+    from icp.report.value_view import value_sentence
+
     profile, judged = run.result.profile, run.result.backtest
     lines = [run.result.diff.sentence, "", profile.paragraph, ""]
     lines += [line for criterion in profile.fit.criteria if criterion.headline for line in _criterion(criterion)]
     tested = judged.sentence if judged else "Too few rows to keep some aside for a test."
     lines += ["", f"Tested: {tested}"]
+    if profile.value is not None:
+        lines.append(f"Value: {value_sentence(profile)}")
     lines += _asides(run.notes, run.left_out)
     return "\n".join([*lines, "", f"Report: {run.folder / 'report.html'}"])
 

@@ -13,6 +13,7 @@ CONTENTS = (
     ("criteria", "What wins"),
     ("tiers", "Tiers"),
     ("backtest", "Tested"),
+    ("value", "What a win is worth"),
     ("unconfirmed", "Not confirmed"),
     ("coverage", "Data"),
     ("method", "Method"),
@@ -22,5 +23,6 @@ CONTENTS = (
 def render_quick_report(data: ReportData, left_out: Sequence[tuple[str, str]]) -> str:
     """One self-contained page; `left_out` are columns with the reason why each is no attribute."""
     title = {"page_title": f"{data.meta.company}: a first look"}
-    context = page_context(data) | {"contents": CONTENTS, "left_out": tuple(left_out)} | title
+    contents = tuple(part for part in CONTENTS if part[0] != "value" or data.profile.value is not None)
+    context = page_context(data) | {"contents": contents, "left_out": tuple(left_out)} | title
     return html_environment().get_template("quick.html.j2").render(context)

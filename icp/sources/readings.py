@@ -86,8 +86,8 @@ def read_numbers(column: RawColumn, text: pa.Array, prefer: NumberFormat = "us")
         how += f"k counts as thousand and m as million in {suffixes:,} cells"
         values = pc.multiply(values, factor)
     mixed = (
-        f"numbers in two formats, such as {_first(text, pc.is_valid(values))!r} "
-        f"and {_first(text, pc.and_(failed, pc.is_valid(read[rival].values)))!r}"
+        f"numbers in two formats, such as {_longest(text, pc.is_valid(values))!r} "
+        f"and {_longest(text, pc.and_(failed, pc.is_valid(read[rival].values)))!r}"
         if other > (1 - READABLE) * known
         else _units(text, values)
     )
@@ -203,6 +203,11 @@ def _numbered(column: RawColumn, text: pa.Array, known: int) -> Reading | None:
 
 def _count(flags: pa.Array) -> int:
     return int(pc.sum(flags).as_py() or 0)
+
+
+def _longest(text: pa.Array, flags: pa.Array) -> str:
+    """The cell that shows its format best."""
+    return max(text.filter(pc.fill_null(flags, False)).to_pylist(), key=len, default="")
 
 
 def _first(text: pa.Array, flags: pa.Array) -> str:
