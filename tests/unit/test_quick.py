@@ -160,6 +160,10 @@ def test_the_column_that_names_the_account_is_the_account_and_no_attribute(tmp_p
         (Columns("Stage"), "no column 'Stage' .*Did you mean 'stage'.*It has: deal_id"),
         (Columns("logo"), "What 'logo' calls won is not clear. It holds .*--won VALUE"),
         (Columns("stage", won=("Win!",)), "No row of 'stage' is 'Win!'"),
+        (Columns("stage", lost=("Closed Lots",)), "--lost.*Did you mean 'closed lost'"),
+        (Columns("stage", won=("closed won",), lost=("Closed Won",)), "given as won and as lost"),
+        (Columns("stage", date="stage"), "--outcome and --date both name the column 'stage'"),
+        (Columns("stage", value="logo"), "No won row has a number in 'logo' .--value.*(red|blue|green)"),
         (Columns("stage", date="logo"), "No value of 'logo' .* reads as a date"),
         (Columns("stage", keep=("nothing",)), "no column 'nothing' .*--keep"),
     ],
@@ -170,23 +174,70 @@ def test_a_wrong_column_is_named(tmp_path: Path, columns: Columns, message: str)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "is empty"),
-        ("stage,size\n", "has a header but no rows"),
-        ("stage,size\nwon,1,2\n", "do not fit the header"),
-    ],
-)
-def test_a_broken_file_is_one_clear_message(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(ConfigError, match=message):
-        run_quick(tmp_path / "x.csv", Columns("stage"), tmp_path / "out", TODAY)
-
-
-def test_one_class_is_not_enough_evidence(tmp_path: Path) -> None:
-    with pytest.raises(NotEnoughEvidence, match="120 won and 0 lost"):
+def test_one_class_is_not_enough_evidence_and_says_what_was_not_used(tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughEvidence, match="120 won and 0 lost") as caught:
         run(tmp_path, table(120).assign(stage="Closed Won"))
+    assert "Left out: deal_id: " in str(caught.value) and "icp.yml" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_values_mean_won_and_lost_and_the_others_are_left_out(tmp_path: Path) -> None:
+    frame = table()
+    frame["stage"] = frame["stage"].replace({"Closed Won": "Signed", "Closed Lost": "Dead"})
+    frame.loc[:99, "stage"], frame.loc[100:149, "stage"] = "Negotiation", "Renewed"
+    done = run(tmp_path, frame, columns=Columns("stage", won=("signed", "Renewed"), lost=("Dead",)))
+    assert done.result.profile.opportunities == 800
+    assert "100 rows are neither won nor lost and left out: Negotiation (100)." in done.notes
+    assert not any("counted as lost" in note for note in done.notes)
+
+
+def test_copies_of_rows_are_left_out_where_a_column_names_the_row(tmp_path: Path) -> None:
+    frame = table(300)
+    done = run(tmp_path, pd.concat([frame, frame.head(50)]))
+    assert done.result.profile.opportunities == 300
+    assert "50 rows are copies of earlier rows and left out ('deal_id' names each row)." in done.notes
+    alike = run(tmp_path, frame[["industry", "stage"]], columns=Columns("stage"))
+    assert alike.result.profile.opportunities == 300
+    assert any("equal to an earlier row in every column and kept" in note for note in alike.notes)
+
+
+def test_dates_say_how_they_were_read_and_those_ahead_are_left_out(tmp_path: Path) -> None:
+    frame = table()
+    frame["closed"] = frame["closed"].dt.strftime("%d/%m/%Y")
+    frame.loc[:9, "closed"], frame.loc[10:14, "closed"] = "01/01/2030", "soon"
+    done = run(tmp_path, frame, columns=Columns("stage", date="closed"))
+    assert done.result.profile.opportunities == 885
+    assert "closed: dates were read as day/month/year." in done.notes
+    assert "10 rows are dated after today (2026-02-01) and left out." in done.notes
+    assert "5 rows are without a date that can be read and left out." in done.notes
+    assert any("5 cells do not read as a date, such as 'soon'" in note for note in done.notes)
+
+
+def test_accounts_on_both_sides_of_the_test_are_kept_out_of_it_or_said(tmp_path: Path) -> None:
+    frame = table().assign(closed=lambda t: np.where(t.index < 600, "2025-05-01", "2025-08-01"))
+    columns = Columns("stage", date="closed", id="company")
+    few = frame.assign(company=lambda t: np.where(t.index.isin(range(600, 650)), "Company 1 GmbH", t["company"]))
+    done = run(tmp_path, few, columns=columns)
+    assert any(note.startswith("50 of 300 rows kept for the test are of accounts") for note in done.notes)
+    assert done.result.backtest is not None and done.result.backtest.opportunities == 250
+    all_ = frame.assign(company=lambda t: [f"Company {i % 40}" for i in range(len(t))])
+    done = run(tmp_path, all_, columns=columns)
+    assert any("300 of 300 rows kept for the test" in n and "says little about accounts never met" in n
+               for n in done.notes)  # fmt: skip
+    assert done.result.backtest is not None and done.result.backtest.opportunities == 300
+
+
+def test_what_a_win_is_worth_is_told_without_the_values_that_are_none(tmp_path: Path) -> None:
+    frame = table()
+    won = frame.index[frame["stage"] == "Closed Won"]
+    frame["amount"] = frame["amount"].astype(object)
+    frame.loc[won[:7], "amount"], frame.loc[won[7:10], "amount"] = "-250", "inf"
+    done = run(tmp_path, frame)
+    assert done.result.profile.value is not None and done.result.profile.value.not_positive == 7
+    words = in_words(done)
+    assert "Value: " in words and "3 cells do not read as a number, such as 'inf'" in words
+    assert "7 won rows have a value of 0 or less in 'amount' (7 negative)" in words
+    assert "What a win is worth" in (done.folder / "report.html").read_text()
 
 
 def test_odd_columns_do_no_harm(tmp_path: Path) -> None:
