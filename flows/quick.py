@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Day
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +111,10 @@ def _with_attributes(labels: pd.DataFrame, file: WholeCsv, columns: Columns) -> 
     from icp.sources.inferred import infer
 
     taken = set(columns.options().values())
-    attributes, left_out, values = [], [], {}
+    attributes, left_out = [], []
     notes: list[str] = []
+    values: dict[str, pd.Series] = {}
+    patterns: dict[str, str] = {}
     for column in (name for name in file.columns if name not in taken):
         if NAMES_ACCOUNT.fullmatch(column) and column not in columns.keep:
             hint = "" if columns.id else f"; give it as --id {column} if its rows are deals of one account"
@@ -121,12 +124,36 @@ def _with_attributes(labels: pd.DataFrame, file: WholeCsv, columns: Columns) -> 
         if found.kind is None or found.values is None:
             left_out.append((column, found.reason))
             continue
-        name = f"{column}_column" if column in RESERVED else column
+        name = _free_name(column, file)
+        twin = patterns.setdefault(_pattern(found.values), column)
+        if twin != column and column not in columns.keep:
+            left_out.append((column, f"it tells the rows apart just as {twin!r} does"))
+            continue
         attributes.append(Attribute(name, found.kind, "firmographic", column.replace("_", " ")))
         values[name] = found.values
         notes += found.notes
     frame = pd.concat([labels, *(series.loc[labels.index].rename(name) for name, series in values.items())], axis=1)
     return _Found(frame.reset_index(drop=True), attributes, left_out, notes)
+
+
+def _free_name(column: str, file: WholeCsv) -> str:
+    while column in RESERVED:
+        column += "_column"
+        while column in file.columns:
+            column += "_"
+    return column
+
+
+def _pattern(values: pd.Series) -> str:
+    """The same for columns that are codes of each other: numbers in the same or the opposite order, names one to one.
+    Together they would share the evidence there is, and neither might be confirmed."""
+    import pandas as pd
+
+    if not pd.api.types.is_float_dtype(values):
+        return sha256(pd.factorize(values)[0].tobytes()).hexdigest()
+    rank = values.rank(method="dense")
+    both = (rank.fillna(0), (rank.max() + 1 - rank).fillna(0))
+    return "number " + min(sha256(one.to_numpy().tobytes()).hexdigest() for one in both)
 
 
 def _audited(
@@ -221,7 +248,7 @@ def summary(run: QuickRun) -> dict[str, Any]:
 
 def in_words(run: QuickRun) -> str:
     """What was found, for a terminal."""
-    from icp.report.value_view import value_sentence
+    from icp.report.quick_page import value_words
 
     profile, judged = run.result.profile, run.result.backtest
     lines = [run.result.diff.sentence, "", profile.paragraph, ""]
@@ -229,7 +256,7 @@ def in_words(run: QuickRun) -> str:
     tested = judged.sentence if judged else "Too few rows to keep some aside for a test."
     lines += ["", f"Tested: {tested}"]
     if profile.value is not None:
-        lines.append(f"Value: {value_sentence(profile)}")
+        lines.append(f"Value: {value_words(profile.value)}")
     lines += _asides(run.notes, run.left_out)
     return "\n".join([*lines, "", f"Report: {run.folder / 'report.html'}"])
 

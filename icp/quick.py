@@ -18,6 +18,7 @@ from icp.derive import derive
 from icp.diff import compare
 from icp.errors import NotEnoughEvidence
 from icp.label_rows import DEFAULT_MINIMUM, hashed_share, read_label_rows
+from icp.paragraph import axis_note
 from icp.profile import Attribute, Profile
 from icp.value import value_of_wins
 from icp.verdicts import ProfileDiff
@@ -60,7 +61,12 @@ def quick(frame: pd.DataFrame, attributes: Sequence[Attribute], *, name: str, se
     newest = str(frame["outcome_quarter"].max())
     dictionary = make_bins(frame, attributes, newest)
     profile = derive(frame, dictionary, icp=name, quarter=newest, seed=seed)
-    profile = replace(profile, value=value_of_wins(profile, read_label_rows(frame, dictionary)))
+    no_intent = axis_note("intent", ())  # one table says nothing of what accounts do now, and need not say so
+    profile = replace(
+        profile,
+        value=value_of_wins(profile, read_label_rows(frame, dictionary)),
+        notes=tuple(note for note in profile.notes if note != no_intent),
+    )
     is_dated = frame["outcome_quarter"].nunique() > 1
     judged, notes = _judged(frame if is_dated else _halved(frame, seed), attributes, name, seed)
     return QuickResult(profile, _first(compare(None, profile, frame, newest), profile), judged, notes)

@@ -133,7 +133,7 @@ def _units(text: pa.Array, values: pa.Array) -> str:
     if len(several) > 1:
         return f"amounts in several currencies ({', '.join(sorted(several)[:3])})"
     percents, all_ = _count(pc.and_(counted, pc.ends_with(text, "%"))), _count(counted)
-    return f"{percents:,} cells with a percent sign and {all_ - percents:,} without" if 0 < percents < all_ else ""
+    return f"values with a percent sign ({percents:,}) and without ({all_ - percents:,})" if 0 < percents < all_ else ""
 
 
 def read_moments(column: RawColumn, text: pa.Array, prefer: DateFormat = "us", *, is_date: bool = False) -> Reading:

@@ -117,6 +117,16 @@ def test_a_column_left_out_can_be_kept(tmp_path: Path) -> None:
     assert "industry_id" not in dict(kept.left_out)
 
 
+def test_a_column_that_is_a_code_of_another_takes_none_of_its_evidence(tmp_path: Path) -> None:
+    frame = table()
+    frame["industry_code"] = frame["industry"].map({"Software": "S", "Retail": "R", "Mining": "M"})
+    frame["staff_in_thousands"] = frame["employees"] / 1000
+    done = run(tmp_path, frame)
+    assert dict(done.left_out)["industry_code"] == "it tells the rows apart just as 'industry' does"
+    assert "'employees'" in dict(done.left_out)["staff_in_thousands"]
+    assert confirmed(done) == {"industry", "employees"}
+
+
 def test_a_column_that_knows_the_outcome_is_left_out_and_named(tmp_path: Path) -> None:
     frame = table()
     codes = np.random.default_rng(4).choice(["price", "rival"], len(frame))

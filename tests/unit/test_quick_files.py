@@ -118,7 +118,7 @@ def test_numbers_that_read_both_ways_say_which_was_taken() -> None:
 def test_what_cannot_be_compared_is_mixed() -> None:
     assert "two formats, such as '1,234.5' and '1.234,5'" in numbers("1,234.5", "1.234,5").mixed
     assert "several currencies ($, €)" in numbers("$5", "€ 6").mixed
-    assert "1 cells with a percent sign and 1 without" in numbers("5 %", "0", "7").mixed
+    assert "values with a percent sign (1) and without (1)" in numbers("5 %", "0", "7").mixed
     assert not numbers("$5", "6 $", "0").mixed and not numbers("5%", "6%", "0").mixed
 
 
