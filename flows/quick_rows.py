@@ -192,20 +192,18 @@ def _quarters(file: WholeCsv, columns: Columns, index: pd.Index, today: Day) -> 
     import pandas as pd
 
     from icp.quick import UNDATED
-    from icp.sources.parsing import clean
-    from icp.sources.readings import read_moments
+    from icp.sources.readings import cells, read_moments
 
     if columns.date is None:
         return pd.Series(UNDATED, index=index), []
     column = file.columns[columns.date]
-    text = clean(column.text)
+    text = cells(column)
     reading = read_moments(column, text, file.number_format, is_date=True)
     moments = reading.values.to_pandas()
     if moments.isna().all():
-        example = reading.example or "an empty cell"
+        example = f"for example {reading.example!r}" if reading.example else "every cell is empty"
         raise ConfigError(
-            f"No value of {columns.date!r} (--date) reads as a date, for example {example!r}. "
-            "Write dates as YYYY-MM-DD."
+            f"No value of {columns.date!r} (--date) reads as a date, {example}. Write dates as YYYY-MM-DD."
         )
     if reading.mixed:
         raise ConfigError(f"{columns.date!r} (--date) holds {reading.mixed}. Write all of them as YYYY-MM-DD.")
@@ -232,13 +230,12 @@ def _values(file: WholeCsv, columns: Columns, labels: pd.DataFrame) -> tuple[pd.
     """What each row is worth; unknown where it cannot be read."""
     import pandas as pd
 
-    from icp.sources.parsing import clean
-    from icp.sources.readings import read_numbers
+    from icp.sources.readings import cells, read_numbers
 
     if columns.value is None:
         return pd.Series(float("nan"), index=labels.index), []
     name, column = columns.value, file.columns[columns.value]
-    text = clean(column.text)
+    text = cells(column)
     reading = read_numbers(column, text, file.number_format)
     if reading.mixed:
         raise ConfigError(f"{name!r} (--value) holds {reading.mixed}. Write all of them alike.")

@@ -1,7 +1,7 @@
 """An ICP from one table: derived on all of it, and tested on rows it had not seen.
 
-With dated rows the newest quarter judges a profile of the quarters before; without dates one half of the accounts
-judges a profile of the other. Nothing is compared with an earlier ICP: there is none.
+With dated rows the newest quarter judges a profile of the quarters before; without dates, or with too few rows in the
+newest quarters, one half of the accounts judges a profile of the other. Nothing is compared with an earlier ICP: there is none.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ def quick(frame: pd.DataFrame, attributes: Sequence[Attribute], *, name: str, se
         value=value_of_wins(profile, read_label_rows(frame, dictionary)),
         notes=tuple(note for note in profile.notes if note != no_intent),
     )
-    is_dated = frame["outcome_quarter"].nunique() > 1
-    judged, notes = _judged(frame if is_dated else _halved(frame, seed), attributes, name, seed)
+    rows, why = (frame, ()) if _first_held_out(frame) else (_halved(frame, seed), _why_halved(newest))
+    judged, notes = _judged(rows, attributes, name, seed)
+    notes = (*why, *notes) if judged else notes
     return QuickResult(profile, _first(compare(None, profile, frame, newest), profile), judged, notes)
 
 
@@ -101,6 +102,14 @@ def _first(diff: ProfileDiff, profile: Profile) -> ProfileDiff:
 def _halved(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     shares = np.array([hashed_share(str(account), seed + 1) for account in frame["account_id"]])
     return frame.assign(outcome_quarter=np.where(shares < 0.5, LEARNED_FROM, HELD_OUT))
+
+
+def _why_halved(newest: str) -> tuple[str, ...]:
+    """Why dated rows are tested like undated ones."""
+    if newest == UNDATED:
+        return ()
+    few = "The newest quarters hold too few rows, or all there are, so the test is on one half of the accounts"
+    return (f"{few} instead of on the newest quarter.",)
 
 
 def _judged(

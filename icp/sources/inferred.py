@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from icp.config_schema import NumberFormat
 from icp.errors import ConfigError
 from icp.profile import Kind
-from icp.sources.parsing import clean, parse_boolean, parse_set
+from icp.sources.parsing import parse_boolean, parse_set
 from icp.sources.raw import RawColumn
-from icp.sources.readings import Reading, read_moments, read_numbers
+from icp.sources.readings import Reading, cells, read_moments, read_numbers
 
 SET_SHARE, SET_REPEATS = 0.05, 3.0
 FREE_TEXT_SHARE, FREE_TEXT_LEAST = 0.5, 40
@@ -52,7 +52,7 @@ def infer(name: str, column: RawColumn, *, keep: bool = False, prefer: NumberFor
         keep: overrules a judgement, never a lack of values.
         prefer: the number format where the cells of a column fit both.
     """
-    text = clean(column.text)
+    text = cells(column)
     known = len(text) - text.null_count
     distinct = pc.count_distinct(text).as_py()
     if known == 0:
@@ -62,7 +62,7 @@ def infer(name: str, column: RawColumn, *, keep: bool = False, prefer: NumberFor
     found = _typed(name, column, text, known, prefer)
     reason = "" if keep else _unfit(name, text, known, distinct, found)
     if reason or found.kind is None:
-        return Inferred(name, None, None, reason or found.reason)
+        return Inferred(name, None, None, " ".join([reason or found.reason, *found.notes]))
     return found
 
 
@@ -84,8 +84,8 @@ def _typed(name: str, column: RawColumn, text: pa.Array, known: int, prefer: Num
         return Inferred(name, "set", members)
     notes = ()
     if _is_mostly(number):
-        notes = (f"{name}: read as names, because {number.failed:,} of {known:,} cells are no numbers, such as "
-                 f"{number.example!r}. Empty these cells if the others are numbers.",)  # fmt: skip
+        why = f"{number.failed:,} of {known:,} cells are no numbers, such as {number.example!r}"
+        notes = (f"{name}: read as names, because {why}. Empty these cells if the others are numbers.",)
     return Inferred(name, "category", _series(text).astype(object), notes=notes)
 
 
@@ -133,7 +133,7 @@ def _is_running(numbers: pd.Series) -> bool:
 
 def texts(column: RawColumn) -> Sequence[str | None]:
     """The column's cleaned text, None for no value."""
-    return list(clean(column.text).to_pylist())
+    return list(cells(column).to_pylist())
 
 
 def require(columns: dict[str, RawColumn], name: str, option: str) -> RawColumn:

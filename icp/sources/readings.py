@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 
 from icp.config_schema import DateFormat, NumberFormat
 from icp.sources.dates import Clock, parse_instant
-from icp.sources.parsing import Parsed, parse_number
+from icp.sources.parsing import Parsed, clean, parse_number
 from icp.sources.raw import RawColumn
+from icp.sources.spelled_dates import spelled_out
 
 READABLE = 0.98  # share of known cells that must fit one format for the column to be of it
 UTC = Clock(ZoneInfo("UTC"), ZoneInfo("UTC"))
 NUMBER_NAMES: dict[NumberFormat, str] = {"us": "1,234.5", "eu": "1.234,5"}
 DATE_NAMES: dict[DateFormat, str] = {"iso": "YYYY-MM-DD", "us": "month/day/year", "eu": "day/month/year"}
+NO_VALUE = ("-", "--", "–", "—", "?", "n.a.", "#value!", "#div/0!", "#ref!")
 SIGN = r"[$€£¥₹₩₪₽₺]|USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|INR|BRL|MXN|SGD|HKD|ZAR"
 SUFFIXED = r"^(?P<number>.*\d)\s?(?P<suffix>[kKmM])$"
 THOUSAND, MILLION = 1e3, 1e6
@@ -61,6 +63,11 @@ class Reading:
             cells = "cell does" if self.failed == 1 else "cells do"
             found.append(f"{column}: {self.failed:,} {cells} not read as {what}, such as {self.example!r}.")
         return found
+
+
+def cells(column: RawColumn) -> pa.Array:
+    """A column's text, null where a person or a spreadsheet wrote that there is no value."""
+    return clean(column.text, NO_VALUE)
 
 
 def read_numbers(column: RawColumn, text: pa.Array, prefer: NumberFormat = "us") -> Reading:
@@ -145,7 +152,8 @@ def read_moments(column: RawColumn, text: pa.Array, prefer: DateFormat = "us", *
         prefer: the order of day and month where the cells fit both.
         is_date: the user says that the column holds dates, so day numbers of Excel and Unix times are read too.
     """
-    read = {form: parse_instant(column, text, form, UTC) for form in DATE_NAMES}
+    plain, spelled = spelled_out(text) if is_date else (text, "")
+    read = {form: parse_instant(column, plain, form, UTC) for form in DATE_NAMES}
     known = len(text) - text.null_count
     if is_date and not any(_count(pc.is_valid(parsed.values)) for parsed in read.values()):
         numbered = _numbered(column, text, known)
@@ -169,6 +177,7 @@ def read_moments(column: RawColumn, text: pa.Array, prefer: DateFormat = "us", *
     if other > (1 - READABLE) * known:
         mixed = (f"dates in two orders, such as {_first(text, pc.is_valid(read[form].values))!r} and "
                  f"{_first(text, pc.and_(failed, pc.is_valid(read[rival].values)))!r}")  # fmt: skip
+    how = "; ".join(words for words in (how, spelled) if words)
     named = form if by_order else "iso"
     return Reading(values, named, known, _count(failed), _first(text, failed), other, doubt, mixed, how)
 

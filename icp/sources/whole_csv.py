@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from icp.sources.csv_file import DELIMITERS, LONGEST_LINE, read_csv
 from icp.sources.raw import RawColumn, WantedColumn
 
 SAMPLED_ROWS = 50
+EXCEL_HINT = re.compile(r"\ufeff?sep=([,;\t|])\r?\n", re.IGNORECASE)  # a first line by which Excel knows the delimiter
 NOT_CSV = {
     b"PK\x03\x04": "an Excel workbook or a zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -55,8 +57,10 @@ def read_whole_csv(place: str, data: bytes) -> WholeCsv:
     encoding, notes = _encoding(data)
     try:
         text = data.decode(encoding)
+        said = EXCEL_HINT.match(text)
+        text = text[said.end() :] if said else text
         sample = text[:LONGEST_LINE]
-        delimiter = _delimiter(sample)
+        delimiter = said.group(1) if said else _delimiter(sample)
         rows = _rows(sample, delimiter)
     except (UnicodeDecodeError, csv.Error) as problem:
         raise ConfigError(
@@ -68,9 +72,9 @@ def read_whole_csv(place: str, data: bytes) -> WholeCsv:
         notes.append(f"Columns are separated by {delimiter!r}.")
     unnamed = sum(not name for name in header)
     if unnamed:
-        notes.append(f"{unnamed:,} column{'s' if unnamed > 1 else ''} without a name in the header were left out.")
+        notes.append(f"Left out for want of a name in the header: {unnamed:,} column{'s' if unnamed > 1 else ''}.")
     wanted = [WantedColumn(name, False) for name in dict.fromkeys(header) if name]
-    columns = read_csv(place, data, CsvOptions(delimiter=delimiter, encoding=encoding), wanted)
+    columns = read_csv(place, text.encode(), CsvOptions(delimiter=delimiter), wanted)
     return WholeCsv(columns, tuple(notes), delimiter)
 
 

@@ -237,6 +237,13 @@ def test_accounts_on_both_sides_of_the_test_are_kept_out_of_it_or_said(tmp_path:
     assert done.result.backtest is not None and done.result.backtest.opportunities == 300
 
 
+def test_too_few_new_rows_to_test_on_are_tested_by_halves(tmp_path: Path) -> None:
+    frame = table().assign(closed=lambda t: np.where(t.index < 890, "2025-05-01", "2025-08-01"))
+    done = run(tmp_path, frame, columns=Columns("stage", date="closed"))
+    assert done.result.backtest is not None and done.result.backtest.quarter == "the held-out half"
+    assert any("newest quarters hold too few rows" in note for note in done.notes)
+
+
 def test_what_a_win_is_worth_is_told_without_the_values_that_are_none(tmp_path: Path) -> None:
     frame = table()
     won = frame.index[frame["stage"] == "Closed Won"]

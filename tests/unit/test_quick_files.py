@@ -32,6 +32,7 @@ READ = {
     "line breaks in quotes": GOOD.replace("a0", '"a\nb"').encode(),
     "line ends of Windows": GOOD.replace("\n", "\r\n").encode(),
     "an index without a name": ("," + GOOD.replace("\n", "\n1,")).removesuffix("1,").encode(),
+    "a hint for Excel": ("sep=;\r\n" + GOOD.replace(",", ";")).encode("utf-8-sig"),
     "200 columns": "\n".join(
         line + "".join(f",{'x' if i == 0 else (i * j) % 11}{j}" for j in range(197))
         for i, line in enumerate(GOOD.splitlines())
@@ -65,7 +66,7 @@ def test_a_file_written_otherwise_reads_alike(tmp_path: Path, name: str) -> None
     assert {"stage", "industry", "size"} <= set(found.columns) and "" not in found.columns
     assert {len(column) for column in found.columns.values()} == {120}
     assert sum(value == "won" for value in found.columns["stage"].text.to_pylist()) == 80
-    assert ("without a name" in " ".join(found.notes)) == (name == "an index without a name")
+    assert ("want of a name" in " ".join(found.notes)) == (name == "an index without a name")
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -151,3 +152,15 @@ def test_day_numbers_are_dates_only_where_the_user_says_so() -> None:
     assert moments("45292", "45293", is_date=False).failed == 2
     assert str(moments("1704067200").values.to_pylist()[0])[:10] == "2024-01-01"
     assert moments("12", "45292").failed == 2
+
+
+def test_dates_in_words_are_read_where_the_user_says_so() -> None:
+    cells = ("Feb 19, 2025", "19 February 2025", "19-Feb-25", "Wed, 19 Feb 2025 10:00", "19.2.25")
+    assert {str(day)[:10] for day in moments(*cells).values.to_pylist()} == {"2025-02-19"}
+    parts = moments("2025-02", "2025Q1", "Q1 2025")
+    assert [str(day)[:10] for day in parts.values.to_pylist()] == ["2025-02-01", "2025-01-01", "2025-01-01"]
+    assert "'2025-02' was read as 2025-02-01" in parts.how
+    assert moments("02/19/25").values.to_pylist() == moments("2025-02-19").values.to_pylist()
+    assert moments("Feb 30, 2025", "Mayor 3, 2025").failed == 2
+    assert moments(*(f"1 {month} 2025" for month in ("March", "Sept.", "September", "July"))).failed == 0
+    assert moments("Feb 19, 2025", is_date=False).failed == 1
