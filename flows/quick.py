@@ -273,7 +273,9 @@ def _criterion(criterion: Criterion) -> list[str]:
 
 def _bin(effect: BinEffect) -> str:
     odds = effect.odds
+    is_sure = odds.low > 1 or odds.high < 1
+    reading = f"{'wins' if is_sure else 'probably'} {'more' if effect.stance == 'in' else 'less'}"
     return (
-        f"  {effect.stance:<4}{effect.label:<28} odds x{odds.value:.2f} [{odds.low:.2f}-{odds.high:.2f}]  "
+        f"  {reading:<14} {effect.label:<28} odds x{odds.value:.2f} [{odds.low:.2f}-{odds.high:.2f}]  "
         f"{effect.wins:,} won of {effect.opportunities:,}"
     )

@@ -69,6 +69,7 @@ def test_what_decides_is_found_and_tested_on_the_newest_quarter(tmp_path: Path) 
     assert done.result.backtest.auc.low > 0.55
     words = in_words(done)
     assert words.startswith("industry and employees tell won from lost") or words.startswith("employees and industry")
+    assert "  wins less      Mining " in words and "  wins more      Software " in words
     assert "Left out: deal_id" in words and "company" in words
     page = (done.folder / "report.html").read_text()
     assert "Tested on rows it had not seen" in page and "http://" not in page.replace("http://www.w3.org", "")
