@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date as Day
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icp.errors import ConfigError
+from flows.quick_rows import NAMES_ACCOUNT, Columns, label_rows, require_columns, with_account
+from icp.errors import ConfigError, NotEnoughEvidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,28 +18,12 @@ if TYPE_CHECKING:
     from icp.profile import Attribute, BinEffect, Criterion
     from icp.quick import QuickResult
     from icp.report import ReportData
-    from icp.sources.raw import RawColumn
+    from icp.sources.whole_csv import WholeCsv
 
-WON = frozenset({"won", "closed won", "closed-won", "closedwon", "win", "yes", "y", "true", "t", "1", "converted"})
-LOST = frozenset({"lost", "closed lost", "closed-lost", "closedlost", "loss", "no", "n", "false", "f", "0"})
-NAMES_ACCOUNT = re.compile(r"(company|account|customer|client|organi[sz]ation)([ _]?name)?", re.IGNORECASE)
 RESULT = "quick.json"
-VALUES_SHOWN = 12
 RESERVED = frozenset(
     {"observation_id", "account_id", "is_won", "outcome_quarter", "outcome_value", "is_backfilled", "role"}
 )
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns of the file play which part."""
-
-    outcome: str
-    value: str | None = None
-    date: str | None = None
-    id: str | None = None
-    won: str | None = None
-    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,164 +37,123 @@ class QuickRun:
     folder: Path
 
 
-def run_quick(path: Path, columns: Columns, folder: Path) -> QuickRun:
+def run_quick(path: Path, columns: Columns, folder: Path, today: Day) -> QuickRun:
     """Read the file, derive and test an ICP, and write what was found.
+
+    Args:
+        path: the CSV.
+        columns: which of its columns say what.
+        folder: where the results go; made if absent.
+        today: outcomes dated later cannot be known yet and are left out.
 
     Raises:
         ConfigError: the file or one of the named columns cannot be used; nothing was written.
-        NotEnoughEvidence: too few won or lost rows to say anything; nothing was written.
+        NotEnoughEvidence: too few won or lost rows, or no usable column; nothing was written.
     """
     from icp.quick import quick
-    from icp.sources.inferred import read_whole_csv
+    from icp.sources.whole_csv import read_whole_csv
 
     _require_ours(folder)
-    if not path.is_file():
-        raise ConfigError(f"There is no file {path}.")
-    raw, notes = read_whole_csv(path.name, path.read_bytes())
-    labels, found = _labels(raw, columns)
-    frame, attributes, left_out = _with_attributes(labels, raw, columns)
-    frame = frame[frame["is_won"].notna() & frame["outcome_quarter"].notna()].reset_index(drop=True)
-    frame, attributes, leaks = _audited(frame, attributes, columns)
-    left_out += leaks
-    result = quick(frame, attributes, name=path.stem)
-    notes += found
+    file = read_whole_csv(path.name, _bytes(path))
+    require_columns(file, columns)
+    columns, taken_for = with_account(file, columns)
+    labels, told = label_rows(file, columns, today)
+    found = _with_attributes(labels, file, columns)
+    frame, attributes, leaks = _audited(found.frame, found.attributes, columns)
+    left_out = [*found.left_out, *leaks]
+    notes = [*file.notes, *taken_for, *told, *found.notes]
+    try:
+        result = quick(frame, attributes, name=path.stem)
+    except NotEnoughEvidence as lack:
+        raise NotEnoughEvidence("\n".join([str(lack), *_asides(notes, left_out)])) from None
+    if columns.date is None:
+        what = "accounts" if columns.id else "rows"
+        notes.append(f"No --date was given, so the test is on one half of the {what} instead of on the newest quarter.")
+    notes += result.notes
     data = _report_data(result, frame, attributes, path, columns, notes)
     run = QuickRun(result, data, tuple(left_out), tuple(notes), folder)
     _write(run)
     return run
 
 
+def _bytes(path: Path) -> bytes:
+    if not path.exists():
+        raise ConfigError(f"There is no file {path}.")
+    if not path.is_file():
+        raise ConfigError(f"{path} is a folder, not a CSV file.")
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}.") from None
+
+
 def _require_ours(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file. Name a folder with --out.")
     if folder.exists() and not (folder / RESULT).exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds files this command did not write. Name another folder with --out.")
 
 
-def _labels(raw: dict[str, RawColumn], columns: Columns) -> tuple[pd.DataFrame, list[str]]:
-    """Who won, when, worth what: a row per row of the file, empty where it is not known."""
-    import pandas as pd
+@dataclass(frozen=True)
+class _Found:
+    """The label rows with the columns that can be attributes, what was left out and why, and how cells were read."""
 
-    from icp.sources.inferred import best_number, require, texts
-    from icp.sources.parsing import clean
-
-    outcome = require(raw, columns.outcome, "--outcome")
-    won, notes = _won(texts(outcome), columns)
-    rows = len(outcome)
-    labels = pd.DataFrame({"observation_id": [f"row {n + 1:09d}" for n in range(rows)], "is_won": won})
-    ids = texts(require(raw, columns.id, "--id")) if columns.id else [None] * rows
-    labels["account_id"] = [id_ or row for id_, row in zip(ids, labels["observation_id"], strict=True)]
-    labels["outcome_quarter"], dated = _quarters(raw, columns, won.notna())
-    labels["outcome_value"] = float("nan")
-    if columns.value:
-        value = require(raw, columns.value, "--value")
-        labels["outcome_value"] = best_number(value, clean(value.text)).values.to_pandas().astype(float)
-    labels["is_backfilled"] = False
-    return labels, notes + dated
+    frame: pd.DataFrame
+    attributes: list[Attribute]
+    left_out: list[tuple[str, str]]
+    notes: list[str]
 
 
-def _won(values: Sequence[str | None], columns: Columns) -> tuple[pd.Series, list[str]]:
-    """True, False, or nothing for rows whose outcome is not known yet."""
-    import pandas as pd
-
-    series = pd.Series(list(values), dtype=object)
-    lower = series.str.lower()
-    present = set(lower.dropna())
-    if not present:
-        raise ConfigError(f"Column {columns.outcome!r} (--outcome) has no value in any row.")
-    won, lost = _meanings(present, columns, series)
-    known = lower.isin(won) | lower.isin(lost)
-    undecided = lower[lower.notna() & ~known]
-    notes = []
-    if columns.won is not None and not present & LOST:
-        lost_as = series[lower.isin(lost)].value_counts()
-        names = ", ".join(f"{value} ({count:,})" for value, count in lost_as.head(VALUES_SHOWN).items())
-        notes.append(f"Everything but {columns.won} was counted as lost: {names}. Take open deals out of the file.")
-    if len(undecided):
-        names = ", ".join(f"{name} ({count:,})" for name, count in undecided.value_counts().head(5).items())
-        notes.append(f"{len(undecided):,} rows are neither won nor lost and were left out: {names}.")
-    if series.isna().any():
-        notes.append(f"{int(series.isna().sum()):,} rows have no outcome and were left out.")
-    return lower.isin(won).where(known, None).astype(object), notes
-
-
-def _meanings(present: set[str], columns: Columns, series: pd.Series) -> tuple[set[str], set[str]]:
-    if columns.won is not None:
-        chosen = columns.won.strip().lower()
-        if chosen not in present:
-            raise ConfigError(f"No row of {columns.outcome!r} is {columns.won!r} (--won). {_values(series)}")
-        return {chosen}, (present & LOST) or present - {chosen}
-    won, lost = present & WON, present & LOST
-    if (won and lost) or ((won or lost) and len(present) == 1):
-        return won, lost
-    raise ConfigError(
-        f"What {columns.outcome!r} calls won is not clear. {_values(series)} Say which one is won: --won VALUE."
-    )
-
-
-def _values(series: pd.Series) -> str:
-    counts = series.value_counts()
-    shown = ", ".join(f"{value} ({count:,})" for value, count in counts.head(VALUES_SHOWN).items())
-    more = f" and {len(counts) - VALUES_SHOWN:,} more" if len(counts) > VALUES_SHOWN else ""
-    return f"It holds {shown}{more}."
-
-
-def _quarters(raw: dict[str, RawColumn], columns: Columns, decided: pd.Series) -> tuple[pd.Series, list[str]]:
-    """The calendar quarter of each row's outcome."""
-    import pandas as pd
-
-    from icp.quick import UNDATED
-    from icp.sources.inferred import best_instant, require
-    from icp.sources.parsing import clean
-
-    if columns.date is None:
-        what = "accounts" if columns.id else "rows"
-        note = f"No --date was given, so the test is on one half of the {what} instead of on the newest quarter."
-        return pd.Series([UNDATED] * len(decided)), [note]
-    column = require(raw, columns.date, "--date")
-    moments = best_instant(column, clean(column.text)).values.to_pandas()
-    if moments.isna().all():
-        raise ConfigError(f"No value of {columns.date!r} (--date) reads as a date, for example {_example(column)!r}.")
-    quarters = moments.dt.year.map("{:04.0f}Q".format) + moments.dt.quarter.map("{:.0f}".format)
-    undated = int((moments.isna() & decided).sum())
-    return quarters.where(moments.notna(), None), [
-        f"{undated:,} rows have no date and were left out."
-    ] if undated else []
-
-
-def _example(column: RawColumn) -> str:
-    from icp.sources.inferred import texts
-
-    return next((value for value in texts(column) if value), "")
-
-
-def _with_attributes(
-    labels: pd.DataFrame, raw: dict[str, RawColumn], columns: Columns
-) -> tuple[pd.DataFrame, list[Attribute], list[tuple[str, str]]]:
+def _with_attributes(labels: pd.DataFrame, file: WholeCsv, columns: Columns) -> _Found:
     import pandas as pd
 
     from icp.profile import Attribute
-    from icp.sources.inferred import infer, require
+    from icp.sources.inferred import infer
 
-    for name in columns.keep:
-        require(raw, name, "--keep")
-    taken = {columns.outcome, columns.value, columns.date, columns.id}
-    attributes, left_out, values = [], [], {}
-    for column in (name for name in raw if name not in taken):
+    taken = set(columns.options().values())
+    attributes, left_out = [], []
+    notes: list[str] = []
+    values: dict[str, pd.Series] = {}
+    patterns: dict[str, str] = {}
+    for column in (name for name in file.columns if name not in taken):
         if NAMES_ACCOUNT.fullmatch(column) and column not in columns.keep:
-            hint = (
-                ""
-                if columns.id
-                else f"; give it as --id {column} so that deals of one account are not counted as strangers"
-            )
+            hint = "" if columns.id else f"; give it as --id {column} if its rows are deals of one account"
             left_out.append((column, f"it names the account{hint}"))
             continue
-        found = infer(column, raw[column], keep=column in columns.keep)
+        found = infer(column, file.columns[column], keep=column in columns.keep, prefer=file.number_format)
         if found.kind is None or found.values is None:
             left_out.append((column, found.reason))
             continue
-        name = f"{column}_column" if column in RESERVED else column
+        name = _free_name(column, file)
+        twin = patterns.setdefault(_pattern(found.values), column)
+        if twin != column and column not in columns.keep:
+            left_out.append((column, f"it tells the rows apart just as {twin!r} does"))
+            continue
         attributes.append(Attribute(name, found.kind, "firmographic", column.replace("_", " ")))
         values[name] = found.values
-    return pd.concat([labels, pd.DataFrame(values)], axis=1), attributes, left_out
+        notes += found.notes
+    frame = pd.concat([labels, *(series.loc[labels.index].rename(name) for name, series in values.items())], axis=1)
+    return _Found(frame.reset_index(drop=True), attributes, left_out, notes)
+
+
+def _free_name(column: str, file: WholeCsv) -> str:
+    while column in RESERVED:
+        column += "_column"
+        while column in file.columns:
+            column += "_"
+    return column
+
+
+def _pattern(values: pd.Series) -> str:
+    """The same for columns that are codes of each other: numbers in the same or the opposite order, names one to one.
+    Together they would share the evidence there is, and neither might be confirmed."""
+    import pandas as pd
+
+    if not pd.api.types.is_float_dtype(values):
+        return sha256(pd.factorize(values)[0].tobytes()).hexdigest()
+    rank = values.rank(method="dense")
+    both = (rank.fillna(0), (rank.max() + 1 - rank).fillna(0))
+    return "number " + min(sha256(one.to_numpy().tobytes()).hexdigest() for one in both)
 
 
 def _audited(
@@ -294,6 +239,7 @@ def summary(run: QuickRun) -> dict[str, Any]:
         "criteria": profile.fit.criteria,
         "tiers": profile.tiers,
         "tests": profile.tests,
+        "value": profile.value,
         "backtest": run.result.backtest,
         "left_out": [{"column": column, "reason": reason} for column, reason in run.left_out],
         "notes": [*run.notes, *profile.notes],
@@ -302,14 +248,22 @@ def summary(run: QuickRun) -> dict[str, Any]:
 
 def in_words(run: QuickRun) -> str:
     """What was found, for a terminal."""
+    from icp.report.quick_page import value_words
+
     profile, judged = run.result.profile, run.result.backtest
     lines = [run.result.diff.sentence, "", profile.paragraph, ""]
     lines += [line for criterion in profile.fit.criteria if criterion.headline for line in _criterion(criterion)]
     tested = judged.sentence if judged else "Too few rows to keep some aside for a test."
     lines += ["", f"Tested: {tested}"]
-    lines += [f"Note: {note}" for note in run.notes]
-    lines += [f"Left out: {column}: {reason}" for column, reason in run.left_out]
+    if profile.value is not None:
+        lines.append(f"Value: {value_words(profile.value)}")
+    lines += _asides(run.notes, run.left_out)
     return "\n".join([*lines, "", f"Report: {run.folder / 'report.html'}"])
+
+
+def _asides(notes: Sequence[str], left_out: Sequence[tuple[str, str]]) -> list[str]:
+    """How the file was read and which columns were not used, a line each."""
+    return [*(f"Note: {note}" for note in notes), *(f"Left out: {column}: {reason}" for column, reason in left_out)]
 
 
 def _criterion(criterion: Criterion) -> list[str]:
@@ -319,7 +273,9 @@ def _criterion(criterion: Criterion) -> list[str]:
 
 def _bin(effect: BinEffect) -> str:
     odds = effect.odds
+    is_sure = odds.low > 1 or odds.high < 1
+    reading = f"{'wins' if is_sure else 'probably'} {'more' if effect.stance == 'in' else 'less'}"
     return (
-        f"  {effect.stance:<4}{effect.label:<28} odds x{odds.value:.2f} [{odds.low:.2f}-{odds.high:.2f}]  "
+        f"  {reading:<14} {effect.label:<28} odds x{odds.value:.2f} [{odds.low:.2f}-{odds.high:.2f}]  "
         f"{effect.wins:,} won of {effect.opportunities:,}"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ BeliefState = Literal["supported", "contradicted", "cannot tell"]
 FREE_TAU2 = 2.25  # prior variance of the effects a belief is graded on: hardly shrunk
 MIN_OUTCOMES = 10
 MOST_GROUPS = 12
+NEAR = 0.75  # similarity of two names from which on one is taken for a typing error of the other
 OVERRULED = 0.3  # beliefs count for nothing once their trust weight is credibly below this
 
 
@@ -141,18 +143,23 @@ def _verdicts_on(
 ) -> list[BeliefVerdict]:
     placements, absent = place(hypothesis, evidence.dictionary)
     verdicts = [_graded(hypothesis, p, evidence, fits) for p in placements]
-    if absent:
-        reason = f"no account group is called {', '.join(absent)}: too rare, or spelt differently{_known(hypothesis, evidence)}"
-        verdicts.append(_said(hypothesis, hypothesis.attribute, ", ".join(absent), reason))
+    for name in absent:
+        reason = f"no account group is called {name}: {_unknown(name, hypothesis, evidence)}"
+        verdicts.append(_said(hypothesis, hypothesis.attribute, name, reason))
     return verdicts
 
 
-def _known(hypothesis: Hypothesis, evidence: Evidence) -> str:
-    """The groups there are, where there are few enough to name."""
-    own = [a for a in evidence.dictionary.attributes if hypothesis.attribute in (a.name, a.column)]
+def _unknown(name: str, hypothesis: Hypothesis, evidence: Evidence) -> str:
+    """Why a group may not be there: a typing error where one of nearly that name is, and those there are."""
+    column = hypothesis.attribute.partition("=")[0]
+    own = [a for a in evidence.dictionary.attributes if column in (a.name, a.column)]
     groups = [a.member for a in own if a.member] or [b.label for a in own for b in evidence.dictionary.bins[a.name]]
-    named = [group for group in groups if group not in ("unknown", "any other")]
-    return f"; there are {', '.join(named[:MOST_GROUPS])}{' …' if len(named) > MOST_GROUPS else ''}" if named else ""
+    named = {group.casefold(): group for group in groups if group not in ("unknown", "any other")}
+    near = get_close_matches(name.partition("=")[2].casefold() or name.casefold(), named, n=1, cutoff=NEAR)
+    if near:
+        return f"did you mean {named[near[0]]}?"
+    listed = f"{', '.join([*named.values()][:MOST_GROUPS])}{' …' if len(named) > MOST_GROUPS else ''}"
+    return "too rare, or spelt differently" + (f"; there are {listed}" if named else "")
 
 
 def _said(hypothesis: Hypothesis, label: str, named: str, reason: str) -> BeliefVerdict:

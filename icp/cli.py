@@ -216,17 +216,19 @@ def quick(
     value: Annotated[str | None, typer.Option(help="Column with the value of a win.")] = None,
     date: Annotated[str | None, typer.Option(help="Column with the date of the outcome.")] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Column that names the account.")] = None,
-    won: Annotated[str | None, typer.Option(help="The outcome value that means won.")] = None,
+    won: Annotated[list[str] | None, typer.Option(help="An outcome value that means won; repeat for more.")] = None,
+    lost: Annotated[list[str] | None, typer.Option(help="An outcome value that means lost; repeat for more.")] = None,
     keep: Annotated[list[str] | None, typer.Option(help="Column to use although it would be left out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; icp-quick-<file> if absent.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """An ICP, its test and a report from one CSV: no project needed."""
-    from flows.quick import Columns, in_words, run_quick, summary
+    from flows.quick import in_words, run_quick, summary
+    from flows.quick_rows import Columns
     from icp.serialize import to_json
 
-    columns = Columns(outcome, value, date, id_, won, tuple(keep or ()))
-    run = run_quick(file, columns, out or Path(f"icp-quick-{file.stem}"))
+    columns = Columns(outcome, value, date, id_, tuple(won or ()), tuple(lost or ()), tuple(keep or ()))
+    run = run_quick(file, columns, out or Path(f"icp-quick-{file.stem}"), datetime.now(UTC).date())
     typer.echo(to_json(summary(run)) if as_json else in_words(run))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from icp.beliefs import weigh
+from icp.beliefs import BeliefVerdict, weigh
 from icp.criteria import around, stance_of
 from icp.errors import NotEnoughEvidence
 from icp.evidence import AxisFit, Evidence, fit_axis
@@ -35,6 +35,8 @@ from icp.selection import AXES
 from icp.stats import wilson_interval
 from icp.tiers import intent_levels, unmeasured_tiers
 from icp.verdicts import ProfileDiff
+
+REASONS_SHOWN = 6
 
 
 def believed_profile(
@@ -63,7 +65,8 @@ def believed_profile(
     Raises:
         NotEnoughEvidence: no belief is about anything the accounts can be told apart by.
     """
-    means = weigh(Evidence(rows, dictionary), hypotheses, universe).means
+    weighed = weigh(Evidence(rows, dictionary), hypotheses, universe)
+    means = weighed.means
     evidence = Evidence(rows, dictionary, beliefs=means)
     held = (
         {c.attribute: c.since for card in (incumbent.fit, incumbent.intent) for c in card.criteria} if incumbent else {}
@@ -78,8 +81,8 @@ def believed_profile(
     if not cards["fit"].criteria or cards["fit"].slope == 0:
         raise NotEnoughEvidence(
             f"Too few outcomes to derive an ICP for {quarter}, and no hypothesis tells the accounts apart: "
-            f"{'outcomes contradict them' if len(rows) else 'their values occur in no account'}. "
-            "Check hypotheses.yml against the values of your accounts, or wait for outcomes."
+            f"{_why_not(weighed.beliefs.verdicts)}. Check hypotheses.yml against the values of your accounts, or wait for "
+            "outcomes."
         )
     base = Estimate(*wilson_interval(float(rows.won.sum()), len(rows)))
     return Profile(
@@ -101,6 +104,13 @@ def believed_profile(
         notes=("No win probabilities and no tier rates are given: this profile is what people believe, not what "
                "outcomes show.",),
     )  # fmt: skip
+
+
+def _why_not(verdicts: Sequence[BeliefVerdict]) -> str:
+    """Why none of the beliefs shapes a profile, belief by belief."""
+    told = [f"{v.label}: {v.belief} ({v.reason})" for v in verdicts if v.reason]
+    more = f"; and {len(told) - REASONS_SHOWN} more" if len(told) > REASONS_SHOWN else ""
+    return "; ".join(told[:REASONS_SHOWN]) + more or "what they name holds for every account or for none"
 
 
 def _scorecard(

@@ -6,7 +6,8 @@ A hypothesis names an attribute, which of its values or which end of its scale w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,9 @@ Strength = Literal["weak", "medium", "strong"]
 
 # How many times the odds of the named values are those of the others (of the highest bin, those of the lowest).
 STRENGTH_ODDS: Mapping[Strength, float] = {"weak": 1.5, "medium": 2.0, "strong": 3.0}
+
+FLAG_YES = frozenset({"yes", "true", "1", "y", "t"})
+FLAG_NO = frozenset({"no", "false", "0", "n", "f"})
 
 Range = tuple[float | None, float | None]
 
@@ -61,27 +65,56 @@ def belief_text(hypothesis: Hypothesis) -> str:
     return f"{', '.join(named)} wins {'more' if hypothesis.direction == 'in' else 'less'} often"
 
 
-def contradictions(hypotheses: Sequence[Hypothesis]) -> list[tuple[Hypothesis, str]]:
-    """Entries that say the opposite of an earlier one, or the same again, with why."""
-    seen: dict[tuple[str, object], Hypothesis] = {}
+def contradictions(hypotheses: Sequence[Hypothesis], flags: Collection[str] = ()) -> list[tuple[Hypothesis, str]]:
+    """Entries that say the opposite of an earlier one, or the same again, with why.
+
+    Names are compared without case, of `flags` a no that loses is a yes that wins, a set's member is the same wherever
+    it is named, and ranges of numbers clash when they overlap by more than a shared end.
+
+    Args:
+        hypotheses: what is believed.
+        flags: the attributes that are yes or no.
+    """
+    seen: list[tuple[str, object, bool, Hypothesis]] = []
     found = []
     for hypothesis in hypotheses:
-        for what in _claims(hypothesis):
-            key = (hypothesis.attribute, what)
-            earlier = seen.setdefault(key, hypothesis)
-            if earlier is not hypothesis:
-                kind = "says again what" if earlier.direction == hypothesis.direction else "contradicts"
-                found.append((hypothesis, f"{kind} line {earlier.line} says of {hypothesis.attribute} {_said(what)}"))
-                break
+        own = [(name, what, is_more, hypothesis) for name, what, is_more in _claims(hypothesis, flags)]
+        clash = next(((c, e) for i, c in enumerate(own) for e in [*seen, *own[:i]] if _is_same(c, e)), None)
+        seen += own
+        if clash:
+            (name, what, is_more, _), (_, _, was_more, earlier) = clash
+            where = "it" if earlier is hypothesis else f"line {earlier.line}"
+            kind = "says again what" if is_more == was_more else "contradicts what"
+            found.append((hypothesis, f"{kind} {where} says of {name}{_said(what)}"))
     return found
 
 
-def _claims(hypothesis: Hypothesis) -> list[object]:
+def _claims(hypothesis: Hypothesis, flags: Collection[str]) -> list[tuple[str, object, bool]]:
+    """Attribute, which of its values or which range, and whether that wins more."""
+    name, _, member = hypothesis.attribute.partition("=")
+    is_more = hypothesis.odds > 1
     if hypothesis.direction in ("higher", "lower"):
-        return ["scale"]
-    named: list[object] = [v.casefold() for v in hypothesis.values]
-    return [*named, *hypothesis.bins] or ["yes"]
+        return [(name, "scale", is_more)]
+    if hypothesis.bins:
+        return [(name, ends, is_more) for ends in hypothesis.bins]
+    values = [v.strip().casefold() for v in ((member,) if member else hypothesis.values or ("yes",))]
+    if name in flags:
+        return [(name, "yes", is_more != (value in FLAG_NO)) for value in dict.fromkeys(values)]
+    return [(name, value, is_more) for value in values]
+
+
+def _is_same(one: tuple[str, object, bool, Hypothesis], other: tuple[str, object, bool, Hypothesis]) -> bool:
+    if one[0] != other[0]:
+        return False
+    if isinstance(one[1], tuple) and isinstance(other[1], tuple):
+        (low, high), (other_low, other_high) = _ends(one[1]), _ends(other[1])
+        return one[1] == other[1] or max(low, other_low) < min(high, other_high)
+    return one[1] == other[1]
+
+
+def _ends(ends: Range) -> tuple[float, float]:
+    return -math.inf if ends[0] is None else ends[0], math.inf if ends[1] is None else ends[1]
 
 
 def _said(what: object) -> str:
-    return "" if what == "scale" else range_text(what) if isinstance(what, tuple) else f"“{what}”"
+    return "" if what == "scale" else f" {range_text(what)}" if isinstance(what, tuple) else f" “{what}”"

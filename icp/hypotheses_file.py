@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date as Day
+from datetime import datetime as Moment
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -13,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from icp import yaml_lines
 from icp.config_schema import Scalar, Section
 from icp.errors import ConfigError
-from icp.hypotheses import Direction, Hypothesis, Range, Strength, contradictions
+from icp.hypotheses import FLAG_NO, FLAG_YES, Direction, Hypothesis, Range, Strength, contradictions
 from icp.profile import Attribute
 
 
@@ -27,6 +29,18 @@ def _ranges(value: Any) -> Any:
     return [value] if is_one else value
 
 
+def _day(value: Any) -> Any:
+    """A day as YAML or a quoted text writes it; nothing for none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, Moment):
+        return value.date()
+    try:
+        return value if isinstance(value, Day) else Day.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a day. Write it as 2026-01-15, or say it in `note`") from None
+
+
 class Entry(Section):
     """One belief as it is written down."""
 
@@ -37,7 +51,7 @@ class Entry(Section):
     bins: Annotated[tuple[tuple[float | None, float | None], ...], BeforeValidator(_ranges)] = ()
     source: str = ""
     author: str = ""
-    date: Scalar = ""
+    date: Annotated[Day | None, BeforeValidator(_day)] = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -47,7 +61,11 @@ class Entry(Section):
             raise ValueError(f"`direction: {self.direction}` speaks of the whole scale; leave out `values` and `bins`")
         if self.values and self.bins:
             raise ValueError("give `values` (names) or `bins` (ranges of numbers), not both")
+        if any(not str(value).strip() for value in self.values):
+            raise ValueError("a value in `values` is empty; name it or take it out")
         for low, high in self.bins:
+            if not all(end is None or math.isfinite(end) for end in (low, high)):
+                raise ValueError("an end of a range in `bins` is a number; for an open end write null, not inf or nan")
             if (low is None and high is None) or (low is not None and high is not None and low > high):
                 raise ValueError("a range in `bins` is [least, most], with null for an open end")
         return self
@@ -73,7 +91,7 @@ def read_hypotheses(path: Path) -> tuple[Hypothesis, ...]:
     except ValidationError as error:
         raise ConfigError(yaml_lines.explain(path, document, HypothesesFile, error)) from None
     found = tuple(_hypothesis(entry, _line(document, i)) for i, entry in enumerate(file.hypotheses))
-    _complain(path, [(h.line, f"{why}. Keep one of them.") for h, why in contradictions(found)])
+    _complain(path, _clashes(found))
     return found
 
 
@@ -83,7 +101,8 @@ def resolve(
     """The same with the names attributes have in the feature frame; a declared one may be named without its prefix.
 
     Raises:
-        ConfigError: a belief is about no attribute, or says of one what its kind does not allow.
+        ConfigError: a belief is about no attribute, says of one what its kind does not allow, or contradicts or repeats
+            another under a different name.
     """
     known = {a.name.removeprefix("attr_"): a for a in attributes} | {a.name: a for a in attributes}
     problems: list[tuple[int, str]] = []
@@ -100,26 +119,42 @@ def resolve(
         full = f"{attribute.name}={member}" if member else attribute.name
         found.append(replace(hypothesis, attribute=full))
     _complain(Path(path), problems)
+    _complain(Path(path), _clashes(found, {a.name for a in attributes if a.kind == "flag"}))
     return tuple(found)
+
+
+def _clashes(hypotheses: Sequence[Hypothesis], flags: Collection[str] = ()) -> list[tuple[int, str]]:
+    return [(h.line, f"{why}. Keep one of them.") for h, why in contradictions(hypotheses, flags)]
 
 
 def _misfits(hypothesis: Hypothesis, attribute: Attribute, member: str) -> Iterator[str]:
     is_scale = hypothesis.direction in ("higher", "lower")
-    if attribute.kind == "numeric":
+    if member and (attribute.kind != "set" or hypothesis.values):
+        yield f"{attribute.name}={member}: `=` names one member of a set, without `values`. Name them all under `values`."
+    elif attribute.kind == "numeric":
         if hypothesis.values:
             yield f"{attribute.name} is a number: give ranges in `bins`, such as [[51, 500]], not `values`."
         elif not is_scale and not hypothesis.bins:
             yield f"{attribute.name} is a number: say `direction: higher` or `lower`, or give ranges in `bins`."
-        return
-    if is_scale or hypothesis.bins:
+    elif is_scale or hypothesis.bins:
         yield f"{attribute.name} is a {attribute.kind}: say `direction: in` or `out` and name its `values`."
-    elif not hypothesis.values and not member and attribute.kind != "flag":
+    elif attribute.kind == "flag":
+        yield from _flag_misfits(hypothesis, attribute)
+    elif not hypothesis.values and not member:
         yield f"{attribute.name}: name the `values` that are {hypothesis.direction}."
+
+
+def _flag_misfits(hypothesis: Hypothesis, attribute: Attribute) -> Iterator[str]:
+    said = [value.strip().casefold() for value in hypothesis.values]
+    odd = [v for v, plain in zip(hypothesis.values, said, strict=True) if plain not in FLAG_YES | FLAG_NO]
+    if odd:
+        yield f"{attribute.name} is yes or no, not {odd[0]!r}: write `values: [yes]`, `values: [no]`, or no `values` for yes."
+    elif len({value in FLAG_NO for value in said}) > 1:
+        yield f"{attribute.name}: yes and no together are every account. Keep the one that is {hypothesis.direction}."
 
 
 def _hypothesis(entry: Entry, line: int) -> Hypothesis:
     ranges: tuple[Range, ...] = entry.bins
-    said_on = entry.date.isoformat()[:10] if isinstance(entry.date, Day) else str(entry.date)
     return Hypothesis(
         attribute=entry.attribute,
         direction=entry.direction,
@@ -128,7 +163,7 @@ def _hypothesis(entry: Entry, line: int) -> Hypothesis:
         bins=ranges,
         source=entry.source,
         author=entry.author,
-        date=said_on,
+        date=entry.date.isoformat() if entry.date else "",
         note=entry.note,
         line=line,
     )

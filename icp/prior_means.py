@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icp.hypotheses import Hypothesis, Range, range_text
+from icp.hypotheses import FLAG_NO, Hypothesis, Range, range_text
 from icp.profile import MISSING, NO, YES, Attribute, Bin, BinDictionary
 from icp.stats import Floats
 
@@ -105,7 +105,7 @@ def _marked(bins: Sequence[Bin], keys: Iterable[str]) -> Floats:
 
 
 def _flag(value: str) -> str:
-    return NO if value.casefold() in ("no", "false", "0", "n") else YES
+    return NO if value.casefold() in FLAG_NO else YES
 
 
 def prior_means(

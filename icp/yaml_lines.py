@@ -34,6 +34,8 @@ def read(path: Path) -> Any:
     except MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise ConfigError(f"{path.name}, line {line}: not valid YAML ({problem.problem}).") from None
+    except ValueError as problem:  # a day that does not exist, such as 2026-02-30
+        raise ConfigError(f"{path.name} holds a value that cannot be read: {problem}. Look at its dates.") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path} is empty or not a mapping of keys to values. See `icp schema` for what it may hold.")
     return document

@@ -119,5 +119,5 @@ def _refuse_ragged(place: str, ragged: list[Any]) -> None:
     )
     raise ConfigError(
         f"{place}: {len(ragged)} row(s) do not fit the header ({shown}). "
-        "A value that holds the delimiter must be quoted; fetch the extract again or repair these rows."
+        "A value that holds the delimiter must be quoted, and every quote closed; repair these rows or export the file again."
     )

@@ -1,4 +1,4 @@
-"""A CSV nobody described: which delimiter and encoding it has, and what each of its columns holds.
+"""What each column of a CSV nobody described holds, and why a column cannot be an attribute.
 
 The pipeline never guesses (a mapping says what a column is); this is for a first look at one file, and everything
 guessed is shown to the user, with what was left out and why.
@@ -6,8 +6,6 @@ guessed is shown to the user, with what was left out and why.
 
 from __future__ import annotations
 
-import codecs
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,125 +15,82 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from icp.config_schema import CsvOptions, DateFormat, NumberFormat
+from icp.config_schema import NumberFormat
 from icp.errors import ConfigError
 from icp.profile import Kind
-from icp.sources.csv_file import DELIMITERS, LONGEST_LINE, read_csv
-from icp.sources.dates import Clock, parse_instant
-from icp.sources.parsing import Parsed, clean, parse_boolean, parse_number, parse_set
-from icp.sources.raw import RawColumn, WantedColumn
+from icp.sources.parsing import parse_boolean, parse_set
+from icp.sources.raw import RawColumn
+from icp.sources.readings import Reading, cells, read_moments, read_numbers
 
-SAMPLED_LINES = 50
-READABLE = 0.98  # share of known values that must read as a type for the column to be of that type
 SET_SHARE, SET_REPEATS = 0.05, 3.0
 FREE_TEXT_SHARE, FREE_TEXT_LEAST = 0.5, 40
 COMMON_SHARE, COMMON_COVERS = 0.01, 0.2
-NUMBER_FORMATS: tuple[NumberFormat, ...] = ("us", "eu")
-DATE_FORMATS: tuple[DateFormat, ...] = ("iso", "us", "eu")
+MOSTLY = 0.8  # a column with so many numbers among its known values was meant as numbers
 _IDENTIFIER = re.compile(r"(^|[_\s])(id|key|uuid|guid)$|[a-z](Id|ID|Key)$", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Inferred:
-    """What a column holds: values ready for the feature frame, or why it cannot be an attribute."""
+    """What a column holds: values ready for the feature frame, or why it cannot be an attribute.
+
+    `notes` say how its cells were read where they could be read otherwise, and how many could not be read.
+    """
 
     name: str
     kind: Kind | None
     values: pd.Series | None
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def read_whole_csv(place: str, data: bytes) -> tuple[dict[str, RawColumn], list[str]]:
-    """Every named column of the file as text, and what was guessed about the file itself, in words.
+def infer(name: str, column: RawColumn, *, keep: bool = False, prefer: NumberFormat = "us") -> Inferred:
+    """What one column holds, or why it is left out.
 
-    Raises:
-        ConfigError: the file is empty, has a header only, or its rows do not fit its header.
+    Args:
+        name: the column's name.
+        column: its cells.
+        keep: overrules a judgement, never a lack of values.
+        prefer: the number format where the cells of a column fit both.
     """
-    encoding, notes = _encoding(data)
-    text = data.decode(encoding)
-    delimiter = _delimiter(text)
-    if delimiter != ",":
-        notes.append(f"columns are separated by {delimiter!r}")
-    header = [name.strip() for name in next(csv.reader(text[:LONGEST_LINE].splitlines(True), delimiter=delimiter), [])]
-    wanted = [WantedColumn(name, False) for name in dict.fromkeys(header) if name]
-    return read_csv(place, data, CsvOptions(delimiter=delimiter, encoding=encoding), wanted), notes
-
-
-def _encoding(data: bytes) -> tuple[str, list[str]]:
-    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16", ["the file is utf-16"]
-    try:
-        data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            data.decode("cp1252")
-        except UnicodeDecodeError:
-            return "latin-1", ["the file is not utf-8; it was read as latin-1"]
-        return "cp1252", ["the file is not utf-8; it was read as cp1252, which Excel writes"]
-    return "utf-8-sig", []
-
-
-def _delimiter(text: str) -> str:
-    """The one that cuts the first lines into the same number of columns, the largest such number."""
-    lines = text[:LONGEST_LINE].splitlines()[:SAMPLED_LINES]
-
-    def columns(delimiter: str) -> tuple[bool, int]:
-        counts = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        return bool(counts) and 1 < min(counts) == max(counts), counts[0] if counts else 0
-
-    return max(DELIMITERS, key=columns)
-
-
-def infer(name: str, column: RawColumn, *, keep: bool = False) -> Inferred:
-    """What one column holds, or why it is left out (`keep` overrules a judgement, never a lack of values)."""
-    text = clean(column.text)
+    text = cells(column)
     known = len(text) - text.null_count
     distinct = pc.count_distinct(text).as_py()
     if known == 0:
         return Inferred(name, None, None, "no value in any row")
     if distinct == 1:
         return Inferred(name, None, None, "the same value in every row that has one")
-    found = _typed(name, column, text, known)
+    found = _typed(name, column, text, known, prefer)
     reason = "" if keep else _unfit(name, text, known, distinct, found)
     if reason or found.kind is None:
-        return Inferred(name, None, None, reason or found.reason)
+        return Inferred(name, None, None, " ".join([reason or found.reason, *found.notes]))
     return found
 
 
-def _typed(name: str, column: RawColumn, text: pa.Array, known: int) -> Inferred:
+def _typed(name: str, column: RawColumn, text: pa.Array, known: int, prefer: NumberFormat) -> Inferred:
     flag = parse_boolean(text)
     if not pc.any(flag.failed).as_py():
         return Inferred(name, "flag", _series(flag.values).astype(object))
-    number = best_number(column, text)
-    if _is_readable(number, known):
-        return Inferred(name, "numeric", _series(number.values).astype(float))
-    if _is_readable(best_instant(column, text), known):
+    number = read_numbers(column, text, prefer)
+    if number.mixed and _is_mostly(number):
+        return Inferred(name, None, None, f"{number.mixed}; write all of them alike")
+    if number.is_readable:
+        notes = tuple(number.notes(name, "a number"))
+        return Inferred(name, "numeric", _series(number.values).astype(float), notes=notes)
+    moments = read_moments(column, text, prefer)
+    if moments.is_readable or (moments.mixed and _is_mostly(moments)):
         return Inferred(name, None, None, "a date; turn it into an age or a duration, as of when the outcome was open")
     members = _as_set(text, known)
     if members is not None:
         return Inferred(name, "set", members)
-    return Inferred(name, "category", _series(text).astype(object))
+    notes = ()
+    if _is_mostly(number):
+        why = f"{number.failed:,} of {known:,} cells are no numbers, such as {number.example!r}"
+        notes = (f"{name}: read as names, because {why}. Empty these cells if the others are numbers.",)
+    return Inferred(name, "category", _series(text).astype(object), notes=notes)
 
 
-def best_number(column: RawColumn, text: pa.Array) -> Parsed:
-    """Numbers in the format (us or eu) that reads more of them."""
-    return min((parse_number(column, text, form) for form in NUMBER_FORMATS), key=_failures)
-
-
-def best_instant(column: RawColumn, text: pa.Array) -> Parsed:
-    """Moments in the format (iso, us or eu) that reads more of them."""
-    from zoneinfo import ZoneInfo
-
-    clock = Clock(ZoneInfo("UTC"), ZoneInfo("UTC"))
-    return min((parse_instant(column, text, form, clock) for form in DATE_FORMATS), key=_failures)
-
-
-def _failures(parsed: Parsed) -> int:
-    return int(pc.sum(parsed.failed).as_py() or 0)
-
-
-def _is_readable(parsed: Parsed, known: int) -> bool:
-    return _failures(parsed) <= (1 - READABLE) * known
+def _is_mostly(reading: Reading) -> bool:
+    return reading.known - reading.failed + reading.other >= MOSTLY * reading.known
 
 
 def _series(values: pa.Array) -> pd.Series:
@@ -178,7 +133,7 @@ def _is_running(numbers: pd.Series) -> bool:
 
 def texts(column: RawColumn) -> Sequence[str | None]:
     """The column's cleaned text, None for no value."""
-    return list(clean(column.text).to_pylist())
+    return list(cells(column).to_pylist())
 
 
 def require(columns: dict[str, RawColumn], name: str, option: str) -> RawColumn:

@@ -147,6 +147,18 @@ def test_a_value_nobody_has_is_said_and_harmless(market, universe):
         asked(market.iloc[:0], universe, (odd,))
 
 
+def test_a_name_that_is_nearly_one_there_is_says_which(market, universe):
+    typos = (
+        Hypothesis("industry", "in", "strong", values=("Sofware", "Finance")),
+        Hypothesis("technologies=snowflak", "in", "strong"),
+    )
+    told = [v.reason for v in asked(market.iloc[:200], universe, (*RIGHT[:1], *typos)).beliefs.verdicts]
+    assert any("called Sofware: did you mean software?" in reason.replace("Software", "software") for reason in told)
+    assert any("did you mean snowflake?" in reason for reason in told)
+    with pytest.raises(NotEnoughEvidence, match="did you mean snowflake"):
+        asked(market.iloc[:0], universe, typos[1:])
+
+
 def test_row_order_does_not_matter(market, universe):
     thin = market.iloc[:70]
     shuffled = thin.sample(frac=1, random_state=1)

@@ -70,7 +70,26 @@ WRONG = {
         "  - {attribute: industry, direction: in, values: [public], strength: weak}\n  - {attribute: age",
         ["line 14", "contradicts", "line 10"],
     ),
-}
+    "neither yes nor no": ("has_parent, direction: out", "has_parent, values: [maybe], direction: out",
+                           ["line 13", "'maybe'", "values: [yes]"]),
+    "yes and no": ("has_parent, direction: out", "has_parent, values: [true, no], direction: out",
+                   ["line 13", "every account"]),
+    "no number": ("[51, 500]", "[51, .nan]", ["line 2", "write null"]),
+    "endless by name": ("[51, 500]", "[51, .inf]", ["line 2", "write null"]),
+    "empty value": ("values: Public", "values: ''", ["line 10", "empty"]),
+    "a date in words": ("date: 2026-01-15", "date: last spring", ["line 7", "'last spring'", "2026-01-15"]),
+    "a year alone": ("date: 2026-01-15", "date: 2026", ["line 7", "2026 is not a day"]),
+    "a member of no set": ("attribute: industry", "attribute: industry=Public", ["line 10", "one member of a set"]),
+    "again under its full name": ("  - {attribute: age", "  - {attribute: attr_model, direction: in, values: [b2b], "
+                                  "strength: weak}\n  - {attribute: age", ["line 14", "says again", "line 11", "b2b"]),
+    "the opposite of a member": ("  - {attribute: age", "  - {attribute: uses=Snowflake, direction: out, "
+                                 "strength: weak}\n  - {attribute: age", ["line 14", "contradicts", "line 12"]),
+    "the opposite of a flag": ("  - {attribute: age", "  - {attribute: has_parent, values: [false], direction: out, "
+                               "strength: weak}\n  - {attribute: age", ["line 14", "contradicts", "line 13"]),
+    "the opposite of a range": ("  - {attribute: age", "  - {attribute: employees, direction: out, bins: [400, 900], "
+                                "strength: weak}\n  - {attribute: age", ["line 14", "contradicts", "line 2", "400-900"]),
+    "twice in one belief": ("values: [B2B]", "values: [B2B, b2b]", ["line 11", "says again what it says"]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -81,6 +100,20 @@ def test_a_mistake_is_named_with_its_line(tmp_path, name):
         read(tmp_path, GOOD.replace(old, new))
     for words in ("hypotheses.yml, line", *said):
         assert words in str(caught.value)
+
+
+def test_beliefs_beside_each_other_are_no_contradiction(tmp_path):
+    more = """  - {attribute: employees, direction: out, bins: [500, 1000], strength: weak}
+  - {attribute: industry, direction: in, values: ["no", "yes"], strength: weak, date: "2026-01-31"}
+  - {attribute: uses, direction: out, values: [dbt], strength: weak}
+"""
+    found = read(tmp_path, GOOD + more)
+    assert len(found) == 9 and found[7].date == "2026-01-31"
+
+
+def test_a_day_that_does_not_exist_is_no_traceback(tmp_path):
+    with pytest.raises(ConfigError, match=r"hypotheses\.yml.*dates"):
+        read(tmp_path, GOOD.replace("2026-01-15", "2026-02-30"))
 
 
 ICP = """config_version: 1
