@@ -133,6 +133,7 @@ def build_features(plan: Plan, working: Path) -> Features:
     from flows.variables import feature_variables
     from icp import attributes
     from icp.feature_frame import read_features
+    from icp.feature_pages import added_models
     from icp.hypotheses_file import resolve
     from icp.label_rules import apply_label
     from icp.publication import write_parquet
@@ -152,7 +153,8 @@ def build_features(plan: Plan, working: Path) -> Features:
     )
     frame = labelled.frame
     write_parquet(working / "features.parquet", frame)
-    built_in = attributes.from_columns(columns["fct_account_features"], "fct_account_features")
+    models = ("fct_account_features", *added_models(plan.settings.dbt_project))
+    built_in = [attribute for model in models for attribute in attributes.from_columns(columns[model], model)]
     candidates = attributes.candidates(built_in, plan.settings.declared_attributes, plan.config.exclude_attributes)
     hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
