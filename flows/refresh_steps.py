@@ -174,6 +174,7 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         as_of=plan.as_of,
         quarter=plan.quarter.label,
         may_lack_outcomes=_starts_from_beliefs(plan, features),
+        project=plan.settings.dbt_project.parent,
     )
     _keep_findings(working, "features", result.to_dict())
     leaks = check_leaks(
@@ -254,7 +255,8 @@ def check_outbound(plan: Plan, working: Path, features: Features, derived: Deriv
     from flows.gates import check_outbound as check
     from icp.publication import read_accounts
 
-    result = check(read_accounts(working), derived.profile, plan.config.tiers, len(features.universe))
+    rows, project = len(features.universe), plan.settings.dbt_project.parent
+    result = check(read_accounts(working), derived.profile, plan.config.tiers, rows, project)
     _keep_findings(working, "outbound", result.to_dict())
 
 

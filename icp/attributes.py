@@ -8,6 +8,7 @@ from typing import Any, get_args
 from icp.errors import ConfigError
 from icp.profile import Attribute, Family, Kind
 
+KINDS = tuple(kind for kind in get_args(Kind) if kind != "segment")  # segments are found, not declared
 OUTCOME, NEVER = "outcome_", ("is_won", "is_worked", "is_customer")
 
 
@@ -50,9 +51,11 @@ def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:
     meta = column["meta"]["icp"]
     if name in NEVER or name.startswith(OUTCOME):
         raise ConfigError(f"{place} is known only after the outcome and can be no attribute: take its meta.icp away.")
+    _require(meta.get("kind"), KINDS, f"{place}: kind")
+    _require(meta.get("family"), get_args(Family), f"{place}: family")
+    if not all(isinstance(cut, (int, float)) for cut in meta.get("cuts", ())):
+        raise ConfigError(f"{place}: cuts must be numbers, they are {list(meta['cuts'])}.")
     cuts = tuple(float(cut) for cut in meta.get("cuts", ()))
-    _require(meta.get("kind"), Kind, f"{place}: kind")
-    _require(meta.get("family"), Family, f"{place}: family")
     if list(cuts) != sorted(set(cuts)):
         raise ConfigError(f"{place}: cuts must ascend without repeats, they are {list(cuts)}.")
     return Attribute(
@@ -66,6 +69,6 @@ def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:
     )
 
 
-def _require(value: Any, allowed: Any, place: str) -> None:
-    if value not in get_args(allowed):
-        raise ConfigError(f"{place} is {value!r}; it must be one of {', '.join(get_args(allowed))}.")
+def _require(value: Any, allowed: Sequence[str], place: str) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{place} is {value!r}; it must be one of {', '.join(allowed)}.")

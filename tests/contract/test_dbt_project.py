@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from icp import attributes
+from icp import attributes, feature_pages
+from icp.attributes import KINDS
+from icp.scaffold.feature import new_feature
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted(PROJECT.glob("models/*/*.sql"))
@@ -19,7 +22,17 @@ TARGET_SPECIFIC = re.compile(r"read_parquet|string_agg|at time zone|'g'\)", re.I
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with everything scaffolded once in it: what a newcomer starts from keeps the house rules too."""
+    own = tmp_path_factory.mktemp("own") / "dbt_project"
+    shutil.copytree(PROJECT, own, ignore=shutil.ignore_patterns("target", "logs"))
+    for kind in KINDS:
+        new_feature(own, f"own_{kind}", family="behavioural", kind=kind)
+    return own
+
+
+@pytest.fixture(scope="module")
+def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
     """The whole project built on no data at all, with its unit tests: the parsed project and the results."""
     from dbt.cli.main import dbtRunner
 
@@ -28,9 +41,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]
         environment.setenv("ICP_WAREHOUSE", str(scratch / "warehouse.duckdb"))
         places = [
             "--project-dir",
-            str(PROJECT),
+            str(project),
             "--profiles-dir",
-            str(PROJECT),
+            str(project),
             "--target-path",
             str(scratch / "target"),
         ]
@@ -110,6 +123,30 @@ def test_every_feature_declares_itself(models: dict[str, Any]) -> None:
         "key_events_90d",
     }
     assert all(a.description for a in declared)
+
+
+def test_every_feature_keeps_the_rules_a_refresh_insists_on(project: Path) -> None:
+    feature_pages.check(PROJECT)
+    feature_pages.check(project)
+
+
+def test_what_a_team_adds_is_declared_on_its_own_page(project: Path, models: dict[str, Any]) -> None:
+    added = feature_pages.added_models(project)
+    assert added == tuple(f"feat_account__own_{kind}" for kind in KINDS)
+    for name in added:
+        assert models[name].contract.enforced
+        columns = {n: {"description": c.description, "meta": c.meta} for n, c in models[name].columns.items()}
+        (attribute,) = attributes.from_columns(columns, name)
+        assert (attribute.name, attribute.axis) == (name.removeprefix("feat_account__"), "intent")
+    joined = set(models["fct_account_declared_attributes"].depends_on.nodes)
+    assert {models[name].unique_id for name in added} <= joined
+
+
+def test_every_feature_reads_the_past_only(models: dict[str, Any]) -> None:
+    """A feature is compared with the moment of its observation, or made of attributes that were."""
+    features = [node for name, node in models.items() if name.startswith("feat_")]
+    undated = [n.name for n in features if not re.search(r"observed_|int_account_attributes__as_of", n.raw_code)]
+    assert features and undated == []
 
 
 def test_no_feature_knows_the_outcome(models: dict[str, Any]) -> None:
