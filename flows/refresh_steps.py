@@ -230,6 +230,7 @@ def derive_profile(plan: Plan, features: Features) -> Derived:
 
 def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
     """Score every account with dbt from the published points; the same SQL is published as scoring.sql."""
+    from flows.destinations import room_for_destinations
     from flows.variables import feature_variables, serving_variables
     from icp.derive import points_table
     from icp.publication import write_candidate
@@ -241,23 +242,27 @@ def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
         points=points_table(derived.profile),
         scoring_sql=compile_scoring_sql(derived.profile, relation="account_features"),
     )
-    flows.dbt_project.build(
-        plan.settings.dbt_project,
-        select=SERVING,
-        variables=feature_variables(plan) | serving_variables(plan, working, derived),
-        warehouse=plan.warehouse,
-        scratch=plan.cache,
-    )
+    with room_for_destinations(working):
+        flows.dbt_project.build(
+            plan.settings.dbt_project,
+            select=SERVING,
+            variables=feature_variables(plan) | serving_variables(plan, working, derived),
+            warehouse=plan.warehouse,
+            scratch=plan.cache,
+        )
 
 
 def check_outbound(plan: Plan, working: Path, features: Features, derived: Derived) -> None:
     """Stop here when the lists are not fit to leave: nothing is published."""
+    from flows.destinations import check_destinations
     from flows.gates import check_outbound as check
     from icp.publication import read_accounts
 
     rows, project = len(features.universe), plan.settings.dbt_project.parent
     result = check(read_accounts(working), derived.profile, plan.config.tiers, rows, project)
     _keep_findings(working, "outbound", result.to_dict())
+    for name, found in check_destinations(working, project).items():
+        _keep_findings(working, f"outbound_{name}", found.to_dict())
 
 
 def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) -> None:

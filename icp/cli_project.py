@@ -30,6 +30,22 @@ def feature(
     typer.echo(new_feature(_dbt_project(project), name, family=family, kind=kind, label=label).in_words())
 
 
+@new_app.command("source")
+def source(name: Name, project: Project = DEFAULT_PROJECT) -> None:
+    """A new kind of facts to land: contract, staging, resolution to accounts, suite and unit test."""
+    from icp.scaffold.source import new_source
+
+    typer.echo(new_source(_dbt_project(project), name).in_words())
+
+
+@new_app.command("destination")
+def destination(name: Name, project: Project = DEFAULT_PROJECT) -> None:
+    """The list one system is sent: serving model, exposure, unit test and outbound suite."""
+    from icp.scaffold.destination import new_destination
+
+    typer.echo(new_destination(_dbt_project(project), name).in_words())
+
+
 def init(
     directory: Annotated[Path, typer.Argument(help="Folder of the project.")] = Path(),
 ) -> None:

@@ -13,7 +13,9 @@ import yaml
 
 from icp import attributes, feature_pages
 from icp.attributes import KINDS
+from icp.scaffold.destination import new_destination
 from icp.scaffold.feature import new_feature
+from icp.scaffold.source import new_source
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted(PROJECT.glob("models/*/*.sql"))
@@ -28,6 +30,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PROJECT, own, ignore=shutil.ignore_patterns("target", "logs"))
     for kind in KINDS:
         new_feature(own, f"own_{kind}", family="behavioural", kind=kind)
+    new_source(own, "tickets")
+    new_destination(own, "helpdesk")
     return own
 
 

@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from command_line import icp
 
+from flows.destinations import check_destinations
 from flows.ingest import ingest
 from flows.reading import read_profile
 from flows.refresh import refresh
 from icp.config import load
 from icp.errors import GateFailed
+from icp.scaffold.destination import new_destination
 
 CONFIG = """config_version: 1
 company: Tiny
@@ -140,6 +143,7 @@ def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: 
     assert len(SPONSORED.splitlines()) <= 15
     assert "1 feature(s) of your own" in icp("check", home=laid_down).stdout
 
+    icp("new", "destination", "helpdesk", home=laid_down)
     revision = _refresh(laid_down)
     profile = read_profile(revision)
     assert profile.fit.criterion("events_sponsored").grade == "confirmed"
@@ -149,8 +153,43 @@ def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: 
     assert "Events sponsored" in coverage[: coverage.index("</section>")]
     observed = json.loads((revision / "gates/features.json").read_text())["observed"]
     assert "events_sponsored" in {entry["column"] for entry in observed}
-    column = _docs(laid_down)["nodes"]["model.icp.feat_account__events_sponsored"]["columns"]["events_sponsored"]
+
+    manifest = _docs(laid_down)
+    column = manifest["nodes"]["model.icp.feat_account__events_sponsored"]["columns"]["events_sponsored"]
     assert column["meta"]["icp"]["family"] == "relationship" and column["description"]
+
+    sent = pd.read_parquet(revision / "destinations/sync_helpdesk.parquet")
+    scored = pd.read_parquet(revision / "accounts.parquet").dropna(subset=["tier"])
+    assert sent["account_id"].tolist() == sorted(scored["account_id"]) and len(sent) == COMPANIES
+    assert json.loads((revision / "gates/outbound_helpdesk.json").read_text())["success"] is True
+    assert manifest["exposures"]["exposure.icp.helpdesk"]["depends_on"]["nodes"] == ["model.icp.sync_helpdesk"]
+
+
+def test_a_new_source_lands_through_its_own_suite(laid_down: Path, tmp_path: Path) -> None:
+    shutil.copytree(laid_down, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target", "lake"))
+    said = icp("new", "source", "tickets", home=tmp_path).stdout
+    mapping = said[said.index("      tickets:") : said.index("  3. icp ingest")]
+    config = (tmp_path / "icp.yml").read_text()
+    (tmp_path / "icp.yml").write_text(config.replace("icps:", f"{mapping}icps:"))
+    extracts = tmp_path / "extracts"
+    extracts.mkdir()
+    row: dict[str, object] = {"id": "t1", "account_id": "a1", "date": "2025-03-01", "type": "bug", "amount": 2}
+    _write(extracts / "tickets_2025-04-01.csv", [row, row | {"id": "t2"}])
+    _write(extracts / "tickets_2025-04-02.csv", [row, row])
+    done = ingest(load(tmp_path), source="crm", extracted_at=datetime(2025, 4, 3, tzinfo=UTC))
+    assert len(done.accepted) == 2 and len(done.quarantined) == 1
+    assert "a fact appears once" in done.reports[0] and "t1" in done.reports[0]
+
+
+def test_what_a_destination_may_not_be_sent_is_not_published(tmp_path: Path) -> None:
+    (tmp_path / "destinations").mkdir()
+    (tmp_path / "project").mkdir()
+    new_destination(tmp_path / "project/dbt_project", "helpdesk")
+    leaky = {"account_id": ["a"], "company_domain": ["a.com"], "fit_score": [50], "tier": ["A"], "priority": ["A1"],
+             "reasons": ["ask jo@a.com"], "is_changed": [True]}  # fmt: skip
+    pd.DataFrame(leaky).to_parquet(tmp_path / "destinations/sync_helpdesk.parquet")
+    with pytest.raises(GateFailed, match="no e-mail address in reasons"):
+        check_destinations(tmp_path, tmp_path / "project")
 
 
 def test_features_that_read_the_future_or_multiply_rows_stop_before_derive(laid_down: Path, tmp_path: Path) -> None:
