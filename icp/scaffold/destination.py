@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from icp.scaffold.writing import Scaffold, require_name, require_own, template, write_new
+from icp.scaffold.writing import Scaffold, require_macro, require_name, require_own, template, write_new
 
 
 def new_destination(dbt_project: Path, name: str) -> Scaffold:
@@ -17,6 +17,7 @@ def new_destination(dbt_project: Path, name: str) -> Scaffold:
     """
     require_own(dbt_project)
     require_name(name, "destination")
+    require_macro(dbt_project, "export_destination")
     words = {"name": name, "label": name.replace("_", " ").capitalize()}
     serving, root = dbt_project / "models/serving", dbt_project.parent
     written = write_new(

@@ -10,7 +10,7 @@ from icp import feature_pages
 from icp.attributes import KINDS
 from icp.errors import ConfigError
 from icp.profile import Family
-from icp.scaffold.writing import Scaffold, require_name, require_own, template, write_new
+from icp.scaffold.writing import Scaffold, require_macro, require_name, require_own, template, write_new
 
 # Per kind: the column's type, how the example computes it, and what its unit test expects before and after two deals.
 _EXAMPLES = {
@@ -37,6 +37,7 @@ def new_feature(dbt_project: Path, name: str, *, family: str, kind: str, label: 
     """
     require_own(dbt_project)
     require_name(name, "feature")
+    require_macro(dbt_project, "join_added_features")
     _require(family, get_args(Family), "family")
     _require(kind, KINDS, "kind")
     _require_free(dbt_project, name)
@@ -96,6 +97,7 @@ def _next_steps(dbt_project: Path, written: tuple[Path, ...], name: str) -> tupl
     return (
         f"{sql}: replace the example with your own fact; one row per observation, nothing dated after it.",
         f"{page}: describe it, give it cuts if its numbers have natural ones, make its unit test yours.",
-        f"Test it on no data: dbt build --project-dir {folder} --profiles-dir {folder} --select +{feature_pages.PREFIX}{name}",
+        f"Test it on no data: dbt build --project-dir {folder} --profiles-dir {folder} --select "
+        f"+{feature_pages.FRAME} +fct_account_declared_attributes",
         f"icp refresh: {name} is a candidate of the next profile, on the coverage table and in dbt docs. No Python.",
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from icp import yaml_lines
 from icp.contract import SOURCES_PAGE
 from icp.errors import ConfigError
-from icp.scaffold.writing import Scaffold, require_name, require_own, template, write_new
+from icp.scaffold.writing import Scaffold, require_macro, require_name, require_own, template, write_new
 
 _MAPPING = """      {name}:
         path: extracts/{name}_*.csv
@@ -25,6 +25,7 @@ def new_source(dbt_project: Path, name: str) -> Scaffold:
     """
     require_own(dbt_project)
     require_name(name, "source")
+    require_macro(dbt_project, "landed")
     words = {"name": name, "label": name.replace("_", " ").capitalize()}
     page = dbt_project / SOURCES_PAGE
     contract = _with_table(page, name, template("source_table.yml", words))

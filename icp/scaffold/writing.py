@@ -47,6 +47,16 @@ def require_own(dbt_project: Path) -> None:
         )
 
 
+def require_macro(dbt_project: Path, name: str) -> None:
+    """Refuse a dbt project laid down before the scaffolded files had what they call."""
+    texts = (path.read_text(encoding="utf-8") for path in (dbt_project / "macros").rglob("*.sql"))
+    if not any(re.search(rf"macro {name}\(", text) for text in texts):
+        raise ConfigError(
+            f"{dbt_project.name}/macros has no {name}(): this dbt project was laid down by an older version. Run `icp init` "
+            f"in an empty folder, copy its {dbt_project.name}/macros over, and compare {dbt_project.name}.yml."
+        )
+
+
 def template(name: str, words: Mapping[str, str]) -> str:
     """A file of `templates/` with every $word filled in."""
     text = (resources.files("icp.scaffold") / "templates" / name).read_text(encoding="utf-8")

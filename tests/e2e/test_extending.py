@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from command_line import icp
+from command_line import ROOT, icp
 
 from flows.destinations import check_destinations
 from flows.ingest import ingest
@@ -183,7 +183,7 @@ def test_a_new_source_lands_through_its_own_suite(laid_down: Path, tmp_path: Pat
 
 def test_what_a_destination_may_not_be_sent_is_not_published(tmp_path: Path) -> None:
     (tmp_path / "destinations").mkdir()
-    (tmp_path / "project").mkdir()
+    shutil.copytree(ROOT / "dbt_project/macros", tmp_path / "project/dbt_project/macros")
     new_destination(tmp_path / "project/dbt_project", "helpdesk")
     leaky = {"account_id": ["a"], "company_domain": ["a.com"], "fit_score": [50], "tier": ["A"], "priority": ["A1"],
              "reasons": ["ask jo@a.com"], "is_changed": [True]}  # fmt: skip

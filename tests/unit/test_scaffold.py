@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from icp import feature_pages
+from expectations.suite import suite_path
+from flows.provenance import code_hash
+from icp import contract, feature_pages
 from icp.config import load
 from icp.errors import ConfigError
+from icp.scaffold.destination import new_destination
 from icp.scaffold.feature import new_feature
 from icp.scaffold.project import init
+from icp.scaffold.source import new_source
 
 SHIPPED = Path(__file__).resolve().parents[2] / "dbt_project"
 LISTS = {
@@ -29,6 +33,7 @@ def _bare(folder: Path, project_file: str) -> Path:
     own = folder / "dbt_project"
     own.mkdir()
     (own / "dbt_project.yml").write_text(project_file)
+    shutil.copytree(SHIPPED / "macros", own / "macros")
     return own
 
 
@@ -45,7 +50,7 @@ def test_a_list_that_cannot_be_read_writes_nothing(tmp_path: Path) -> None:
     own = _bare(tmp_path, "name: icp\n")
     with pytest.raises(ConfigError, match=r"added_features: \[tickets\]"):
         new_feature(own, "tickets", family="behavioural", kind="flag")
-    assert [p.name for p in own.rglob("*")] == ["dbt_project.yml"]
+    assert not (own / "models").exists()
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,53 @@ def test_names_families_and_kinds_are_checked(tmp_path: Path, name: str, family:
     own = _bare(tmp_path, "vars:\n  added_features: []\n")
     with pytest.raises(ConfigError, match=said):
         new_feature(own, name, family=family, kind=kind)
+
+
+def test_a_project_of_an_older_version_is_told_so(tmp_path: Path) -> None:
+    own = _bare(tmp_path, "vars:\n  added_features: []\n")
+    shutil.rmtree(own / "macros")
+    with pytest.raises(ConfigError, match="older version"):
+        new_feature(own, "tickets", family="behavioural", kind="flag")
+    with pytest.raises(ConfigError, match="export_destination"):
+        new_destination(own, "helpdesk")
+
+
+@pytest.fixture
+def own_project(tmp_path: Path) -> Path:
+    own = tmp_path / "dbt_project"
+    shutil.copytree(SHIPPED, own, ignore=shutil.ignore_patterns("target", "logs"))
+    return own
+
+
+def test_a_new_table_joins_the_contract_and_is_refused_twice(own_project: Path) -> None:
+    before = (own_project / contract.SOURCES_PAGE).read_text()
+    done = new_source(own_project, "tickets")
+    assert (own_project / contract.SOURCES_PAGE).read_text().startswith(before.rstrip())
+    table = contract.load(own_project).tables["tickets"]
+    assert table.key == ("fact_id",) and table.required_columns == ("fact_id", "occurred_on")
+    assert all((own_project.parent / path).is_file() for path in (*done.written, *done.edited))
+    with pytest.raises(ConfigError, match="has a table tickets already"):
+        new_source(own_project, "tickets")
+    with pytest.raises(ConfigError, match="has a table accounts already"):
+        new_source(own_project, "accounts")
+
+
+def test_a_destination_is_three_files_and_is_refused_twice(own_project: Path) -> None:
+    done = new_destination(own_project, "helpdesk")
+    assert [path.name for path in done.written] == ["sync_helpdesk.sql", "sync_helpdesk.yml", "helpdesk.yml"]
+    with pytest.raises(ConfigError, match="exists already; nothing was written"):
+        new_destination(own_project, "helpdesk")
+
+
+def test_a_projects_own_suites_come_first_and_count_as_its_code(own_project: Path) -> None:
+    shipped, root = code_hash(own_project), own_project.parent
+    assert suite_path("landing/accounts", root) == suite_path("landing/accounts")
+    own = root / "expectations/landing/accounts.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("name: landing.accounts\nexpectations: []\n")
+    assert suite_path("landing/accounts", root) == own
+    assert suite_path("landing/revenue", root) == suite_path("landing/revenue")
+    assert code_hash(own_project) != shipped
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
