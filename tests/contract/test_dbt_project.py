@@ -18,6 +18,7 @@ from icp.scaffold.feature import new_feature
 from icp.scaffold.source import new_source
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+HOW_TO_SOURCE = PROJECT.parent / "docs/how-to/add-a-source.md"
 MODELS = sorted(PROJECT.glob("models/*/*.sql"))
 LONGEST_MODEL = 60
 TARGET_SPECIFIC = re.compile(r"read_parquet|string_agg|at time zone|'g'\)", re.IGNORECASE)
@@ -31,6 +32,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in KINDS:
         new_feature(own, f"own_{kind}", family="behavioural", kind=kind)
     new_source(own, "tickets")
+    new_feature(own, "tickets_90d", family="behavioural", kind="numeric")
+    model = own / "models/features/feat_account__tickets_90d.sql"
+    model.write_text(HOW_TO_SOURCE.read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0])
+    page = model.with_suffix(".yml")
+    page.write_text(page.read_text(encoding="utf-8").split("unit_tests:")[0])
     new_destination(own, "helpdesk")
     return own
 
@@ -136,7 +142,7 @@ def test_every_feature_keeps_the_rules_a_refresh_insists_on(project: Path) -> No
 
 def test_what_a_team_adds_is_declared_on_its_own_page(project: Path, models: dict[str, Any]) -> None:
     added = feature_pages.added_models(project)
-    assert added == tuple(f"feat_account__own_{kind}" for kind in KINDS)
+    assert added == tuple(f"feat_account__{name}" for name in (*(f"own_{kind}" for kind in KINDS), "tickets_90d"))
     for name in added:
         assert models[name].contract.enforced
         columns = {n: {"description": c.description, "meta": c.meta} for n, c in models[name].columns.items()}
@@ -151,6 +157,26 @@ def test_every_feature_reads_the_past_only(models: dict[str, Any]) -> None:
     features = [node for name, node in models.items() if name.startswith("feat_")]
     undated = [n.name for n in features if not re.search(r"observed_|int_account_attributes__as_of", n.raw_code)]
     assert features and undated == []
+
+
+def test_every_column_under_contract_is_described(models: dict[str, Any]) -> None:
+    under_contract = [node for node in models.values() if node.contract.enforced]
+    bare = [f"{node.name}.{c.name}" for node in under_contract for c in node.columns.values() if not c.description]
+    assert under_contract and bare == []
+
+
+def test_every_fact_about_an_account_in_the_frame_has_meta(models: dict[str, Any]) -> None:
+    """A column without `meta.icp` is a key, a name, an outcome or a trail; anything else is a feature somebody forgot."""
+    bookkeeping = {"observation_id", "account_id", "account_name", "company_domain", "role", "observed_at", "is_won"}
+    bookkeeping |= {"is_worked", "is_backfilled", "is_customer", "source_load_id", "source_row", "known_at"}
+    columns = models["fct_account_features"].columns.values()
+    bare = {c.name for c in columns if "icp" not in c.meta and not c.name.startswith("outcome_")}
+    assert bare == bookkeeping
+
+
+def test_singular_tests_are_named_as_sentences() -> None:
+    names = [path.stem for path in PROJECT.glob("tests/*.sql")]
+    assert names and [name for name in names if not re.match(r"assert_(\w+_){3,}\w+$", name)] == []
 
 
 def test_no_feature_knows_the_outcome(models: dict[str, Any]) -> None:

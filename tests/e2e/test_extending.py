@@ -45,23 +45,10 @@ icps:
   main: {}
 """
 
-# What a newcomer writes: fifteen lines in the place of the example's.
-SPONSORED = """with spine as (
-    select *, {{ local_date('observed_at') }} as observed_on from {{ ref('int_account_observations') }}
-)
+HOW_TO = (ROOT / "docs/how-to/add-a-feature.md").read_text()
+SPONSORED = HOW_TO.split("```sql\n")[1].split("```")[0]
+"""What a newcomer writes, as the how-to says it."""
 
-select
-    spine.observation_id,
-    spine.observed_at,
-    cast(count(events.account_id) as double) as events_sponsored,
-    cast(max(events.occurred_on) as timestamp) as newest_fact_at
-from spine
-left join {{ ref('int_event_participation__resolved') }} as events
-    on spine.account_id = events.account_id
-    and events.participation = 'sponsored'
-    and events.occurred_on < spine.observed_on
-group by spine.observation_id, spine.observed_at
-"""
 MODEL = "dbt_project/models/features/feat_account__events_sponsored"
 COMPANIES = 120
 
@@ -162,6 +149,8 @@ def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: 
     scored = pd.read_parquet(revision / "accounts.parquet").dropna(subset=["tier"])
     assert sent["account_id"].tolist() == sorted(scored["account_id"]) and len(sent) == COMPANIES
     assert json.loads((revision / "gates/outbound_helpdesk.json").read_text())["success"] is True
+    listed = json.loads((revision / "manifest.json").read_text())
+    assert "destinations/sync_helpdesk.parquet" in json.dumps(listed)
     assert manifest["exposures"]["exposure.icp.helpdesk"]["depends_on"]["nodes"] == ["model.icp.sync_helpdesk"]
 
 
