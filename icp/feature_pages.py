@@ -24,6 +24,7 @@ _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _CLOCK = re.compile(r"\b(current_date|current_timestamp|localtimestamp|getdate|now\s*\(|today\s*\()", re.IGNORECASE)
 _SOURCE = re.compile(r"\{\{\s*(source|landed)\s*\(")
 _REF = re.compile(r"ref\(\s*['\"](\w+)['\"]")
+_QUOTED = re.compile(r"['\"](\w+)['\"]")
 _DATED = re.compile(r"\b(observed_at|observed_on|int_account_attributes__as_of)\b")
 
 
@@ -175,6 +176,7 @@ def _declarations(dbt_project: Path, page: Page) -> Iterator[str]:
 def _unused(dbt_project: Path, models: Mapping[str, Path], added: tuple[str, ...]) -> Iterator[str]:
     texts = [path.read_text(encoding="utf-8") for path in (dbt_project / "models").rglob("*.sql")]
     read = {name for text in texts for name in _REF.findall(text)}
+    read |= {PREFIX + name for text in texts if f"'{PREFIX}' ~" in text for name in _QUOTED.findall(text)}  # in a loop
     for name, path in models.items():
         if name not in read and name not in added:
             short = name.removeprefix(PREFIX)
