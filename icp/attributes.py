@@ -53,17 +53,18 @@ def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:
         raise ConfigError(f"{place} is known only after the outcome and can be no attribute: take its meta.icp away.")
     _require(meta.get("kind"), KINDS, f"{place}: kind")
     _require(meta.get("family"), get_args(Family), f"{place}: family")
-    if not all(isinstance(cut, (int, float)) for cut in meta.get("cuts", ())):
-        raise ConfigError(f"{place}: cuts must be numbers, they are {list(meta['cuts'])}.")
-    cuts = tuple(float(cut) for cut in meta.get("cuts", ()))
+    given = meta.get("cuts", [])
+    if not isinstance(given, list) or not all(isinstance(cut, (int, float)) for cut in given):
+        raise ConfigError(f"{place}: cuts must be a list of numbers such as [1, 5, 20]; they are {given!r}.")
+    cuts = tuple(float(cut) for cut in given)
     if list(cuts) != sorted(set(cuts)):
         raise ConfigError(f"{place}: cuts must ascend without repeats, they are {list(cuts)}.")
     return Attribute(
         name=name,
         kind=meta["kind"],
         family=meta["family"],
-        label=meta.get("label") or name.replace("_", " ").capitalize(),
-        unit=meta.get("unit", ""),
+        label=str(meta.get("label") or "") or name.replace("_", " ").capitalize(),
+        unit=str(meta.get("unit") or ""),
         cuts=cuts,
         description=" ".join(str(column.get("description", "")).split()),
     )

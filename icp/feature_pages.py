@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,17 @@ class Page:
         found: Mapping[str, Any] = self.document["models"][self.position]
         return found
 
+    @property
+    def columns(self) -> dict[str, tuple[int, Mapping[str, Any]]]:
+        """By name, each column's position on the page and what is said of it."""
+        return {str(entry.get("name")): (position, entry) for position, entry in _entries(self.entry.get("columns"))}
+
+    @property
+    def tests(self) -> set[str]:
+        """Names of the generic tests on the model as a whole."""
+        found = [test for key in ("data_tests", "tests") for test in _listed(self.entry.get(key))]
+        return {str(next(iter(test), "")) if isinstance(test, Mapping) else str(test) for test in found}
+
     def line(self, *location: int | str) -> int:
         """The line (from 1) of a place within the entry."""
         return yaml_lines.line_of(self.document, ("models", self.position, *location))
@@ -53,7 +64,7 @@ def added_models(dbt_project: Path) -> tuple[str, ...]:
         ConfigError: dbt_project.yml cannot be read, or the list is no list of names.
     """
     document = yaml_lines.read(dbt_project / PROJECT_FILE)
-    names = yaml_lines.plain((document.get("vars") or {}).get(LIST) or [])
+    names = yaml_lines.plain(_mapping(document.get("vars")).get(LIST) or [])
     if not isinstance(names, list) or not all(isinstance(name, str) and _NAME.match(name) for name in names):
         line = yaml_lines.line_of(document, ("vars", LIST))
         raise ConfigError(
@@ -78,21 +89,20 @@ def pages(dbt_project: Path) -> dict[str, Page]:
     found = {}
     for path in sorted(p for ending in ("*.yml", "*.yaml") for p in (dbt_project / FOLDER).rglob(ending)):
         document = yaml_lines.read(path)
-        for position, entry in enumerate(document.get("models") or ()):
+        for position, entry in _entries(document.get("models")):
             found[str(entry.get("name"))] = Page(path, document, position)
     return found
 
 
 def declared(page: Page) -> dict[str, Mapping[str, Any]]:
     """By column name, what it says in `meta.icp`; columns that say nothing are no attributes."""
-    columns = {str(column.get("name")): column for column in page.entry.get("columns") or ()}
-    meta = {name: _meta(column) for name, column in columns.items()}
+    meta = {name: _meta(entry) for name, (_, entry) in page.columns.items()}
     return {name: icp for name, icp in meta.items() if icp is not None}
 
 
 def _problems(dbt_project: Path) -> Iterator[str]:
     described, models, added = pages(dbt_project), _models(dbt_project), added_models(dbt_project)
-    taken = dict.fromkeys(_column_names(described.get(FRAME)), FRAME)
+    taken = dict.fromkeys(described[FRAME].columns if FRAME in described else (), FRAME)
     if FRAME in described:
         yield from _declarations(dbt_project, described[FRAME])
     for name in added:
@@ -144,13 +154,10 @@ def _of_the_page(dbt_project: Path, page: Page, name: str) -> Iterator[str]:
     place = _place(dbt_project, page.path, page.line())
     if not page.entry.get("description"):
         yield f"{place}: {name} has no description. Say what it counts, and as of when."
-    tests = {
-        t if isinstance(t, str) else next(iter(t)) for key in ("data_tests", "tests") for t in page.entry.get(key) or ()
-    }
     for test, remedy in TESTS.items():
-        if test not in tests:
+        if test not in page.tests:
             yield f"{place}: {name} does not test {test}. Add to its data_tests:  - {remedy}"
-    if not ((page.entry.get("config") or {}).get("contract") or {}).get("enforced"):
+    if not _mapping(_mapping(page.entry.get("config")).get("contract")).get("enforced"):
         yield f"{place}: {name} has no contract. Add `config: {{contract: {{enforced: true}}}}` and each column's data_type."
     if not declared(page):
         yield (
@@ -162,7 +169,7 @@ def _of_the_page(dbt_project: Path, page: Page, name: str) -> Iterator[str]:
 
 def _declarations(dbt_project: Path, page: Page) -> Iterator[str]:
     for column, meta in declared(page).items():
-        entry = next(c for c in page.entry["columns"] if c.get("name") == column)
+        _, entry = page.columns[column]
         described = {"description": entry.get("description", ""), "meta": {"icp": meta}}
         place = _column_place(dbt_project, page, column)
         if not described["description"]:
@@ -184,18 +191,27 @@ def _unused(dbt_project: Path, models: Mapping[str, Path], added: tuple[str, ...
 
 
 def _meta(column: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    meta = (column.get("config") or {}).get("meta") or column.get("meta") or {}
+    meta = _mapping(_mapping(column.get("config")).get("meta") or column.get("meta"))
     if "icp" not in meta:
         return None
     return yaml_lines.plain(meta["icp"]) if isinstance(meta["icp"], Mapping) else {}
 
 
-def _column_names(page: Page | None) -> list[str]:
-    return [str(column.get("name")) for column in page.entry.get("columns") or ()] if page else []
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def _entries(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
+    """The mappings of a list with their positions; what is of another shape is left for dbt to complain about."""
+    return [(position, entry) for position, entry in enumerate(_listed(value)) if isinstance(entry, Mapping)]
 
 
 def _column_place(dbt_project: Path, page: Page, column: str) -> str:
-    return _place(dbt_project, page.path, page.line("columns", _column_names(page).index(column)))
+    return _place(dbt_project, page.path, page.line("columns", page.columns[column][0]))
 
 
 def _place(dbt_project: Path, path: Path, line: int) -> str:

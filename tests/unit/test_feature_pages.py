@@ -62,7 +62,17 @@ WRONG: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
     "cuts that are no numbers": (
         _swap(f"{MODEL}.yml", "kind: numeric", "kind: numeric, cuts: [few, 5]"),
         f"{MODEL}.yml, line 14",
-        ["cuts must be numbers", "few"],
+        ["cuts must be a list of numbers", "few"],
+    ),
+    "one cut, no list": (
+        _swap(f"{MODEL}.yml", "kind: numeric", "kind: numeric, cuts: 5"),
+        f"{MODEL}.yml, line 14",
+        ["cuts must be a list of numbers", "5"],
+    ),
+    "columns of another shape": (
+        lambda p: (p / f"{MODEL}.yml").write_text("models:\n  - name: feat_account__tickets\n    columns: tickets\n"),
+        f"{MODEL}.yml, line 2",
+        ["no column"],
     ),
     "shipped cuts out of order": (
         _swap("models/features/fct_account_features.yml", "cuts: [3, 6, 11", "cuts: [6, 3, 11"),
