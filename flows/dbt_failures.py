@@ -31,9 +31,15 @@ def _what(result: Any) -> str:
     metadata = getattr(node, "test_metadata", None)
     meaning = MEANINGS.get(metadata.name) if metadata and str(result.status) == "fail" else None
     if metadata is None or meaning is None:
-        return f"{node.name}: {result.message or result.status}"
+        return f"{node.name}: {_without_macros(result.message or str(result.status))}"
     columns = ", ".join(metadata.kwargs.get("columns", ()))
     return meaning.format(model=_model(node), failures=result.failures, columns=columns)
+
+
+def _without_macros(message: str) -> str:
+    """dbt's words without the trail of its own macros: the remedy is not in them."""
+    lines = [line for line in message.splitlines() if not line.lstrip().startswith(("> in macro", "> called by"))]
+    return "\n".join(lines).rstrip()
 
 
 def _place(project: Path, node: Any) -> str:

@@ -52,6 +52,17 @@ class Page:
         found = [test for key in ("data_tests", "tests") for test in _listed(self.entry.get(key))]
         return {str(next(iter(test), "")) if isinstance(test, Mapping) else str(test) for test in found}
 
+    @property
+    def fact_dates(self) -> set[str]:
+        """What known_before_observation is told to be the newest date of a row."""
+        found = [
+            test.get("known_before_observation")
+            for key in ("data_tests", "tests")
+            for _, test in _entries(self.entry.get(key))
+        ]
+        given = [_mapping(test).get("arguments", test) for test in found if test is not None]
+        return {str(_mapping(arguments).get("known_at")) for arguments in given}
+
     def line(self, *location: int | str) -> int:
         """The line (from 1) of a place within the entry."""
         return yaml_lines.line_of(self.document, ("models", self.position, *location))
@@ -157,6 +168,11 @@ def _of_the_page(dbt_project: Path, page: Page, name: str) -> Iterator[str]:
     for test, remedy in TESTS.items():
         if test not in page.tests:
             yield f"{place}: {name} does not test {test}. Add to its data_tests:  - {remedy}"
+    if page.fact_dates & {"observed_at", "observed_on"}:
+        yield (
+            f"{place}: known_before_observation of {name} compares the observation with itself, which proves nothing. "
+            "Give known_at the newest date among the facts of a row, such as max(happened_at) as newest_fact_at."
+        )
     if not _mapping(_mapping(page.entry.get("config")).get("contract")).get("enforced"):
         yield f"{place}: {name} has no contract. Add `config: {{contract: {{enforced: true}}}}` and each column's data_type."
     if not declared(page):

@@ -187,6 +187,12 @@ def test_features_that_read_the_future_or_multiply_rows_stop_before_derive(laid_
     )
     for name in ("prophet", "doubled"):
         icp("new", "feature", name, home=tmp_path)
+    page = tmp_path / "dbt_project/models/features/feat_account__prophet.yml"
+    sound = page.read_text()
+    page.write_text(sound.replace("family: firmographic", "family: occult"))
+    refused = icp("check", home=tmp_path, expect=2).stderr
+    assert "feat_account__prophet.yml, line 14" in refused and "Traceback" not in refused
+    page.write_text(sound)
     models = tmp_path / "dbt_project/models/features"
     prophet, doubled = models / "feat_account__prophet.sql", models / "feat_account__doubled.sql"
     prophet.write_text(prophet.read_text().replace("history.happened_at < spine.observed_at", "true"))

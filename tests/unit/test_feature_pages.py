@@ -94,6 +94,11 @@ WRONG: dict[str, tuple[Callable[[Path], object], str, list[str]]] = {
         f"{MODEL}.yml, line 4",
         ["known_before_observation", "known_at"],
     ),
+    "a test of nothing": (
+        _swap(f"{MODEL}.yml", "known_at: newest_fact_at", "known_at: observed_at"),
+        f"{MODEL}.yml, line 4",
+        ["compares the observation with itself", "newest date"],
+    ),
     "no contract": (
         _swap(f"{MODEL}.yml", "    config: {contract: {enforced: true}}\n", ""),
         f"{MODEL}.yml, line 4",
