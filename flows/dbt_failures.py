@@ -18,6 +18,10 @@ MEANINGS = {
         "{model} reads the future: {failures} row(s) are made of facts dated after their observation. "
         "Join only rows dated before observed_at."
     ),
+    "observed_in_time": (
+        "{model} has {failures} observation(s) on more than one row, or made of facts dated after them. "
+        "Make it one row per observation, and join only rows dated before observed_at."
+    ),
 }
 
 

@@ -20,6 +20,7 @@ TESTS = {
     "primary_key": "primary_key: {arguments: {columns: [observation_id]}}",
     "known_before_observation": "known_before_observation: {arguments: {known_at: <newest date of a row>}}",
 }
+BOTH = "observed_in_time"  # the two in one pass
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _CLOCK = re.compile(r"\b(current_date|current_timestamp|localtimestamp|getdate|now\s*\(|today\s*\()", re.IGNORECASE)
 _SOURCE = re.compile(r"\{\{\s*(source|landed)\s*\(")
@@ -54,12 +55,9 @@ class Page:
 
     @property
     def fact_dates(self) -> set[str]:
-        """What known_before_observation is told to be the newest date of a row."""
-        found = [
-            test.get("known_before_observation")
-            for key in ("data_tests", "tests")
-            for _, test in _entries(self.entry.get(key))
-        ]
+        """What the test against the future is told to be the newest date of a row."""
+        tests = [test for key in ("data_tests", "tests") for _, test in _entries(self.entry.get(key))]
+        found = [test.get(name) for test in tests for name in ("known_before_observation", BOTH)]
         given = [_mapping(test).get("arguments", test) for test in found if test is not None]
         return {str(_mapping(arguments).get("known_at")) for arguments in given}
 
@@ -166,7 +164,7 @@ def _of_the_page(dbt_project: Path, page: Page, name: str) -> Iterator[str]:
     if not page.entry.get("description"):
         yield f"{place}: {name} has no description. Say what it counts, and as of when."
     for test, remedy in TESTS.items():
-        if test not in page.tests:
+        if not {test, BOTH} & page.tests:
             yield f"{place}: {name} does not test {test}. Add to its data_tests:  - {remedy}"
     if page.fact_dates & {"observed_at", "observed_on"}:
         yield (

@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+def with_scaffolds(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
     """The whole project built on no data at all, with its unit tests: the parsed project and the results."""
     from dbt.cli.main import dbtRunner
 
@@ -63,6 +63,28 @@ def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
             manifest,
             dbtRunner(manifest=manifest).invoke([*silent, "build", "--exclude", "resource_type:test", *places]),
         )
+
+
+@pytest.fixture(scope="module")
+def scaffolded(with_scaffolds: tuple[Any, Any]) -> dict[str, Any]:
+    """Every node that is not shipped but was scaffolded, by its id."""
+    manifest = with_scaffolds[0]
+    nodes = {**manifest.nodes, **manifest.exposures, **manifest.sources}
+    return {
+        key: node
+        for key, node in nodes.items()
+        if not (PROJECT / node.original_file_path).exists() or node.name == "tickets"
+    }
+
+
+@pytest.fixture(scope="module")
+def built(with_scaffolds: tuple[Any, Any], scaffolded: dict[str, Any]) -> tuple[Any, Any]:
+    """The project as shipped, of the same build: what was scaffolded has tests of its own."""
+    manifest, results = with_scaffolds
+    for nodes in (manifest.nodes, manifest.exposures, manifest.sources):
+        for key in scaffolded.keys() & nodes.keys():
+            del nodes[key]
+    return manifest, results
 
 
 @pytest.fixture(scope="module")
@@ -140,16 +162,23 @@ def test_every_feature_keeps_the_rules_a_refresh_insists_on(project: Path) -> No
     feature_pages.check(project)
 
 
-def test_what_a_team_adds_is_declared_on_its_own_page(project: Path, models: dict[str, Any]) -> None:
+def test_what_was_scaffolded_keeps_the_rules(project: Path, scaffolded: dict[str, Any], models: dict[str, Any]) -> None:
+    own = {node.name: node for node in scaffolded.values() if node.resource_type == "model"}
     added = feature_pages.added_models(project)
     assert added == tuple(f"feat_account__{name}" for name in (*(f"own_{kind}" for kind in KINDS), "tickets_90d"))
+    assert set(own) == {*added, "stg_files__tickets", "int_tickets__resolved", "sync_helpdesk"}
     for name in added:
-        assert models[name].contract.enforced
-        columns = {n: {"description": c.description, "meta": c.meta} for n, c in models[name].columns.items()}
+        columns = {n: {"description": c.description, "meta": c.meta} for n, c in own[name].columns.items()}
         (attribute,) = attributes.from_columns(columns, name)
         assert (attribute.name, attribute.axis) == (name.removeprefix("feat_account__"), "intent")
-    joined = set(models["fct_account_declared_attributes"].depends_on.nodes)
-    assert {models[name].unique_id for name in added} <= joined
+    assert {own[name].unique_id for name in added} <= set(models["fct_account_declared_attributes"].depends_on.nodes)
+    assert all(own[name].contract.enforced for name in (*added, "sync_helpdesk"))
+    assert all(node.description and len(node.raw_code.splitlines()) <= LONGEST_MODEL for node in own.values())
+    keyed = {node.attached_node for node in scaffolded.values() if getattr(node, "test_metadata", None)}
+    assert keyed == {node.unique_id for node in own.values()}
+    assert [node.owner.name for node in scaffolded.values() if node.resource_type == "exposure"] == [
+        "Revenue operations"
+    ]
 
 
 def test_every_feature_reads_the_past_only(models: dict[str, Any]) -> None:
