@@ -67,9 +67,15 @@ class FilledSuite:
     skipped: tuple[str, ...]
 
 
-def suite_path(name: str) -> Path:
-    """Where the suite of a boundary is, e.g. `landing/accounts`, `features`, `outbound/accounts`."""
-    return SUITES / f"{name}.yml"
+def suite_path(name: str, project: Path | None = None) -> Path:
+    """Where the suite of a boundary is, e.g. `landing/accounts`, `features`, `outbound/accounts`.
+
+    Args:
+        name: the boundary.
+        project: folder whose `expectations/` comes first; the suites shipped with this package stand in for it.
+    """
+    own = project / "expectations" / f"{name}.yml" if project else None
+    return own if own and own.is_file() else SUITES / f"{name}.yml"
 
 
 def fill_suite(path: Path, frame: pd.DataFrame, parameters: Mapping[str, Any]) -> FilledSuite:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.dbt_failures import described
 from icp.errors import GateFailed, IcpError
 
 # Parsing takes longer than building; one process builds several quarters from the same parsed project.
@@ -26,10 +27,13 @@ def build(
     """Build and test the selected models; answers each model's columns with their meta.
 
     Raises:
+        ConfigError: a feature is not declared as it must be; nothing was built.
         GateFailed: a data test of the project failed; the message names the tests and the number of bad rows.
         IcpError: a model did not compile or run.
     """
     from dbt.cli.main import dbtRunner
+
+    from icp.feature_pages import check
 
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     os.environ["ICP_WAREHOUSE"] = str(warehouse)
@@ -40,12 +44,15 @@ def build(
         *("--vars", json.dumps(dict(variables), sort_keys=True)),
     ]
     if project not in _parsed:
-        _parsed[project] = _checked(dbtRunner().invoke(["--quiet", "parse", *common])).result
+        check(project)
+        _parsed[project] = _checked(project, dbtRunner().invoke(["--quiet", "parse", *common])).result
     manifest = _parsed[project]
     # Unit tests belong to the test suite. Seeds are constants of the project: once in a process is enough.
     left_out = ["unit_test", *(["seed"] if warehouse in _seeded else [])]
     excluded = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
-    _checked(dbtRunner(manifest=manifest).invoke(["--quiet", "build", "--select", *select, *excluded, *common]))
+    _checked(
+        project, dbtRunner(manifest=manifest).invoke(["--quiet", "build", "--select", *select, *excluded, *common])
+    )
     _seeded.add(warehouse)
     return _columns_by_model(manifest)
 
@@ -59,13 +66,13 @@ def _columns_by_model(manifest: Any) -> dict[str, Any]:
     }
 
 
-def _checked(result: Any) -> Any:
+def _checked(project: Path, result: Any) -> Any:
     if result.success:
         return result
     if result.exception is not None:
         raise IcpError(f"dbt could not run: {result.exception}")
     failed = [r for r in result.result.results if r.status in ("error", "fail", "runtime error")]
-    lines = "\n".join(f"  {r.node.name}: {r.message or r.status}" for r in failed)
+    lines = described(project, failed)
     if all(str(r.node.resource_type) == "test" for r in failed):
         raise GateFailed(f"{len(failed)} data test(s) of the dbt project failed; nothing was published.\n{lines}")
     raise IcpError(f"{len(failed)} dbt model(s) failed; nothing was published.\n{lines}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icp.errors import GateFailed, NotEnoughEvidence
@@ -46,8 +47,8 @@ class LandingGate:
         return "\n".join([*refused, after])
 
 
-def check_landing(lake: Lake, staged: StagedLoad) -> LandingGate:
-    """Run each table's landing suite on what was staged."""
+def check_landing(lake: Lake, staged: StagedLoad, project: Path | None = None) -> LandingGate:
+    """Run each table's landing suite on what was staged; the suites of `project` come before the shipped ones."""
     from expectations.gate import read_landed, run_suite, suite_path
 
     manifest = staged.manifest
@@ -61,9 +62,8 @@ def check_landing(lake: Lake, staged: StagedLoad) -> LandingGate:
         frame = read_landed([staged.table_path(name)])
         label = f"{staged.source} {name} of {manifest.effective_at:%Y-%m-%d}"
         index = ("_source_file", "_row")
-        results.append(
-            run_suite(suite_path(f"landing/{name}"), frame, label=label, index_columns=index, parameters=parameters)
-        )
+        suite = suite_path(f"landing/{name}", project)
+        results.append(run_suite(suite, frame, label=label, index_columns=index, parameters=parameters))
     return LandingGate(staged.load_id, tuple(results))
 
 
@@ -82,6 +82,7 @@ def check_features(
     as_of: datetime,
     quarter: str,
     may_lack_outcomes: bool = False,
+    project: Path | None = None,
 ) -> GateResult:
     """Refuse a feature frame the statistics must not be given.
 
@@ -112,7 +113,11 @@ def check_features(
     frame = pd.concat([labels, universe], ignore_index=True)
     index = ("observation_id",)
     result = run_suite(
-        suite_path("features"), frame, label=f"features of {quarter}", index_columns=index, parameters=parameters
+        suite_path("features", project),
+        frame,
+        label=f"features of {quarter}",
+        index_columns=index,
+        parameters=parameters,
     )
     return _passed(result)
 
@@ -145,7 +150,11 @@ def check_leaks(
 
 
 def check_outbound(
-    accounts: pd.DataFrame, profile: Profile, capacities: Mapping[str, float], universe: int
+    accounts: pd.DataFrame,
+    profile: Profile,
+    capacities: Mapping[str, float],
+    universe: int,
+    project: Path | None = None,
 ) -> GateResult:
     """Refuse an account list that is not fit to leave.
 
@@ -162,7 +171,7 @@ def check_outbound(
     label = f"accounts of {profile.quarter}"
     index = ("account_id",)
     result = run_suite(
-        suite_path("outbound/accounts"), accounts, label=label, index_columns=index, parameters=parameters
+        suite_path("outbound/accounts", project), accounts, label=label, index_columns=index, parameters=parameters
     )
     return _passed(result)
 

@@ -41,7 +41,7 @@ def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
     from icp.lake import Lake
 
     lake = Lake(settings.lake)
-    gate = check_landing(lake, staged)
+    gate = check_landing(lake, staged, settings.dbt_project.parent)
     if gate.success:
         lake.accept(staged, gate.to_dict())
         return True, ""

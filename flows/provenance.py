@@ -16,6 +16,9 @@ def code_hash(dbt_project: Path) -> str:
     """One hash over every file whose change could change a published byte; the demo generator is not among them."""
     package = Path(icp.__file__).parent
     roots = [package, package.parent / "flows", package.parent / "expectations", dbt_project]
+    own_suites = dbt_project.parent / "expectations"
+    if own_suites.is_dir() and own_suites.resolve() != roots[2].resolve():
+        roots.append(own_suites)
     digest = hashlib.sha256(icp.__version__.encode())
     for root in roots:
         for path in _sources(root):

@@ -133,6 +133,7 @@ def build_features(plan: Plan, working: Path) -> Features:
     from flows.variables import feature_variables
     from icp import attributes
     from icp.feature_frame import read_features
+    from icp.feature_pages import added_models
     from icp.hypotheses_file import resolve
     from icp.label_rules import apply_label
     from icp.publication import write_parquet
@@ -152,7 +153,8 @@ def build_features(plan: Plan, working: Path) -> Features:
     )
     frame = labelled.frame
     write_parquet(working / "features.parquet", frame)
-    built_in = attributes.from_columns(columns["fct_account_features"], "fct_account_features")
+    models = ("fct_account_features", *added_models(plan.settings.dbt_project))
+    built_in = [attribute for model in models for attribute in attributes.from_columns(columns[model], model)]
     candidates = attributes.candidates(built_in, plan.settings.declared_attributes, plan.config.exclude_attributes)
     hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
@@ -172,6 +174,7 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         as_of=plan.as_of,
         quarter=plan.quarter.label,
         may_lack_outcomes=_starts_from_beliefs(plan, features),
+        project=plan.settings.dbt_project.parent,
     )
     _keep_findings(working, "features", result.to_dict())
     leaks = check_leaks(
@@ -227,6 +230,7 @@ def derive_profile(plan: Plan, features: Features) -> Derived:
 
 def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
     """Score every account with dbt from the published points; the same SQL is published as scoring.sql."""
+    from flows.destinations import room_for_destinations
     from flows.variables import feature_variables, serving_variables
     from icp.derive import points_table
     from icp.publication import write_candidate
@@ -238,22 +242,27 @@ def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
         points=points_table(derived.profile),
         scoring_sql=compile_scoring_sql(derived.profile, relation="account_features"),
     )
-    flows.dbt_project.build(
-        plan.settings.dbt_project,
-        select=SERVING,
-        variables=feature_variables(plan) | serving_variables(plan, working, derived),
-        warehouse=plan.warehouse,
-        scratch=plan.cache,
-    )
+    with room_for_destinations(working):
+        flows.dbt_project.build(
+            plan.settings.dbt_project,
+            select=SERVING,
+            variables=feature_variables(plan) | serving_variables(plan, working, derived),
+            warehouse=plan.warehouse,
+            scratch=plan.cache,
+        )
 
 
 def check_outbound(plan: Plan, working: Path, features: Features, derived: Derived) -> None:
     """Stop here when the lists are not fit to leave: nothing is published."""
+    from flows.destinations import check_destinations
     from flows.gates import check_outbound as check
     from icp.publication import read_accounts
 
-    result = check(read_accounts(working), derived.profile, plan.config.tiers, len(features.universe))
+    rows, project = len(features.universe), plan.settings.dbt_project.parent
+    result = check(read_accounts(working), derived.profile, plan.config.tiers, rows, project)
     _keep_findings(working, "outbound", result.to_dict())
+    for name, found in check_destinations(working, project).items():
+        _keep_findings(working, f"outbound_{name}", found.to_dict())
 
 
 def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) -> None:

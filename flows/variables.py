@@ -53,6 +53,7 @@ def serving_variables(plan: Plan, working: Path, derived: Derived) -> dict[str, 
         **(_scoring(before, "previous_") if before else {}),
         "previous_scoring_sql": compile_scoring_sql(before, relation=PLACEHOLDER) if before else "",
         "previous_accounts_path": str(plan.incumbent / "accounts.parquet") if plan.incumbent else "",
+        "destinations_path": str(working / "destinations"),
         **{f"{name}_path": str(working / f"{name}.parquet") for name in ("accounts", "contributions", "migration")},
     }
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from icp.errors import ConfigError
 from icp.profile import Attribute, Family, Kind
 
+KINDS = tuple(kind for kind in get_args(Kind) if kind != "segment")  # segments are found, not declared
 OUTCOME, NEVER = "outcome_", ("is_won", "is_worked", "is_customer")
 
 
@@ -50,22 +51,25 @@ def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:
     meta = column["meta"]["icp"]
     if name in NEVER or name.startswith(OUTCOME):
         raise ConfigError(f"{place} is known only after the outcome and can be no attribute: take its meta.icp away.")
-    cuts = tuple(float(cut) for cut in meta.get("cuts", ()))
-    _require(meta.get("kind"), Kind, f"{place}: kind")
-    _require(meta.get("family"), Family, f"{place}: family")
+    _require(meta.get("kind"), KINDS, f"{place}: kind")
+    _require(meta.get("family"), get_args(Family), f"{place}: family")
+    given = meta.get("cuts", [])
+    if not isinstance(given, list) or not all(isinstance(cut, (int, float)) for cut in given):
+        raise ConfigError(f"{place}: cuts must be a list of numbers such as [1, 5, 20]; they are {given!r}.")
+    cuts = tuple(float(cut) for cut in given)
     if list(cuts) != sorted(set(cuts)):
         raise ConfigError(f"{place}: cuts must ascend without repeats, they are {list(cuts)}.")
     return Attribute(
         name=name,
         kind=meta["kind"],
         family=meta["family"],
-        label=meta.get("label") or name.replace("_", " ").capitalize(),
-        unit=meta.get("unit", ""),
+        label=str(meta.get("label") or "") or name.replace("_", " ").capitalize(),
+        unit=str(meta.get("unit") or ""),
         cuts=cuts,
         description=" ".join(str(column.get("description", "")).split()),
     )
 
 
-def _require(value: Any, allowed: Any, place: str) -> None:
-    if value not in get_args(allowed):
-        raise ConfigError(f"{place} is {value!r}; it must be one of {', '.join(get_args(allowed))}.")
+def _require(value: Any, allowed: Sequence[str], place: str) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{place} is {value!r}; it must be one of {', '.join(allowed)}.")

@@ -73,3 +73,11 @@
   ''
   {%- endif -%}
 {%- endmacro %}
+
+
+{# Post-hook of a sync_ model: writes what its destination is sent to <destinations_path>/<model>.parquet. #}
+{% macro export_destination(keys) -%}
+  {%- if execute and var('destinations_path') -%}
+    {{ adapter.dispatch('write_parquet')(this, var('destinations_path') ~ '/' ~ this.identifier ~ '.parquet', keys) }}
+  {%- endif -%}
+{%- endmacro %}

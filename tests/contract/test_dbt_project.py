@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,38 @@ from typing import Any
 import pytest
 import yaml
 
-from icp import attributes
+from icp import attributes, feature_pages
+from icp.attributes import KINDS
+from icp.scaffold.destination import new_destination
+from icp.scaffold.feature import new_feature
+from icp.scaffold.source import new_source
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+HOW_TO_SOURCE = PROJECT.parent / "docs/how-to/add-a-source.md"
 MODELS = sorted(PROJECT.glob("models/*/*.sql"))
 LONGEST_MODEL = 60
 TARGET_SPECIFIC = re.compile(r"read_parquet|string_agg|at time zone|'g'\)", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with everything scaffolded once in it: what a newcomer starts from keeps the house rules too."""
+    own = tmp_path_factory.mktemp("own") / "dbt_project"
+    shutil.copytree(PROJECT, own, ignore=shutil.ignore_patterns("target", "logs"))
+    for kind in KINDS:
+        new_feature(own, f"own_{kind}", family="behavioural", kind=kind)
+    new_source(own, "tickets")
+    new_feature(own, "tickets_90d", family="behavioural", kind="numeric")
+    model = own / "models/features/feat_account__tickets_90d.sql"
+    model.write_text(HOW_TO_SOURCE.read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0])
+    page = model.with_suffix(".yml")
+    page.write_text(page.read_text(encoding="utf-8").split("unit_tests:")[0])
+    new_destination(own, "helpdesk")
+    return own
+
+
+@pytest.fixture(scope="module")
+def with_scaffolds(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
     """The whole project built on no data at all, with its unit tests: the parsed project and the results."""
     from dbt.cli.main import dbtRunner
 
@@ -28,9 +51,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]
         environment.setenv("ICP_WAREHOUSE", str(scratch / "warehouse.duckdb"))
         places = [
             "--project-dir",
-            str(PROJECT),
+            str(project),
             "--profiles-dir",
-            str(PROJECT),
+            str(project),
             "--target-path",
             str(scratch / "target"),
         ]
@@ -40,6 +63,28 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]
             manifest,
             dbtRunner(manifest=manifest).invoke([*silent, "build", "--exclude", "resource_type:test", *places]),
         )
+
+
+@pytest.fixture(scope="module")
+def scaffolded(with_scaffolds: tuple[Any, Any]) -> dict[str, Any]:
+    """Every node that is not shipped but was scaffolded, by its id."""
+    manifest = with_scaffolds[0]
+    nodes = {**manifest.nodes, **manifest.exposures, **manifest.sources}
+    return {
+        key: node
+        for key, node in nodes.items()
+        if not (PROJECT / node.original_file_path).exists() or node.name == "tickets"
+    }
+
+
+@pytest.fixture(scope="module")
+def built(with_scaffolds: tuple[Any, Any], scaffolded: dict[str, Any]) -> tuple[Any, Any]:
+    """The project as shipped, of the same build: what was scaffolded has tests of its own."""
+    manifest, results = with_scaffolds
+    for nodes in (manifest.nodes, manifest.exposures, manifest.sources):
+        for key in scaffolded.keys() & nodes.keys():
+            del nodes[key]
+    return manifest, results
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +155,57 @@ def test_every_feature_declares_itself(models: dict[str, Any]) -> None:
         "key_events_90d",
     }
     assert all(a.description for a in declared)
+
+
+def test_every_feature_keeps_the_rules_a_refresh_insists_on(project: Path) -> None:
+    feature_pages.check(PROJECT)
+    feature_pages.check(project)
+
+
+def test_what_was_scaffolded_keeps_the_rules(project: Path, scaffolded: dict[str, Any], models: dict[str, Any]) -> None:
+    own = {node.name: node for node in scaffolded.values() if node.resource_type == "model"}
+    added = feature_pages.added_models(project)
+    assert added == tuple(f"feat_account__{name}" for name in (*(f"own_{kind}" for kind in KINDS), "tickets_90d"))
+    assert set(own) == {*added, "stg_files__tickets", "int_tickets__resolved", "sync_helpdesk"}
+    for name in added:
+        columns = {n: {"description": c.description, "meta": c.meta} for n, c in own[name].columns.items()}
+        (attribute,) = attributes.from_columns(columns, name)
+        assert (attribute.name, attribute.axis) == (name.removeprefix("feat_account__"), "intent")
+    assert {own[name].unique_id for name in added} <= set(models["fct_account_declared_attributes"].depends_on.nodes)
+    assert all(own[name].contract.enforced for name in (*added, "sync_helpdesk"))
+    assert all(node.description and len(node.raw_code.splitlines()) <= LONGEST_MODEL for node in own.values())
+    keyed = {node.attached_node for node in scaffolded.values() if getattr(node, "test_metadata", None)}
+    assert keyed == {node.unique_id for node in own.values()}
+    assert [node.owner.name for node in scaffolded.values() if node.resource_type == "exposure"] == [
+        "Revenue operations"
+    ]
+
+
+def test_every_feature_reads_the_past_only(models: dict[str, Any]) -> None:
+    """A feature is compared with the moment of its observation, or made of attributes that were."""
+    features = [node for name, node in models.items() if name.startswith("feat_")]
+    undated = [n.name for n in features if not re.search(r"observed_|int_account_attributes__as_of", n.raw_code)]
+    assert features and undated == []
+
+
+def test_every_column_under_contract_is_described(models: dict[str, Any]) -> None:
+    under_contract = [node for node in models.values() if node.contract.enforced]
+    bare = [f"{node.name}.{c.name}" for node in under_contract for c in node.columns.values() if not c.description]
+    assert under_contract and bare == []
+
+
+def test_every_fact_about_an_account_in_the_frame_has_meta(models: dict[str, Any]) -> None:
+    """A column without `meta.icp` is a key, a name, an outcome or a trail; anything else is a feature somebody forgot."""
+    bookkeeping = {"observation_id", "account_id", "account_name", "company_domain", "role", "observed_at", "is_won"}
+    bookkeeping |= {"is_worked", "is_backfilled", "is_customer", "source_load_id", "source_row", "known_at"}
+    columns = models["fct_account_features"].columns.values()
+    bare = {c.name for c in columns if "icp" not in c.meta and not c.name.startswith("outcome_")}
+    assert bare == bookkeeping
+
+
+def test_singular_tests_are_named_as_sentences() -> None:
+    names = [path.stem for path in PROJECT.glob("tests/*.sql")]
+    assert names and [name for name in names if not re.match(r"assert_(\w+_){3,}\w+$", name)] == []
 
 
 def test_no_feature_knows_the_outcome(models: dict[str, Any]) -> None:

@@ -7,16 +7,14 @@ with attributes as (
 final as (
     select
         {% for attribute in var('declared_attributes') %}
-        {% if attribute.kind == 'set' %}
-        '|' || trim(both '|' from {{ attribute.name }}) || '|' as {{ attribute.name }},
-        {% elif attribute.kind == 'category' %}
-        nullif(trim({{ attribute.name }}), '') as {{ attribute.name }},
-        {% else %}
-        {{ attribute.name }},
-        {% endif %}
+        {{ attribute_value('attributes.' ~ attribute.name, attribute.kind) }} as {{ attribute.name }},
         {% endfor %}
-        observation_id
+        {% for column in added_columns() %}
+        {{ attribute_value(column.feature ~ '.' ~ column.name, column.kind) }} as {{ column.name }},
+        {% endfor %}
+        attributes.observation_id
     from attributes
+    {{ join_added_features('attributes') }}
 )
 
 select * from final

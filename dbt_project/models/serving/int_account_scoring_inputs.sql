@@ -8,8 +8,8 @@ declared as (
 
 final as (
     select
-        {% for attribute in var('declared_attributes') %}
-        declared.{{ attribute.name }},
+        {% for name in own_attribute_names() %}
+        declared.{{ name }},
         {% endfor %}
         features.*
     from features
