@@ -211,21 +211,17 @@ def _remembered(plan: MonitorPlan) -> MonitorState | None:
         raise ConfigError(f"{path} cannot be read ({error}). Delete it to start watching afresh.") from None
 
 
-def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> Path:
-    """Write the report of the day, then what to remember.
-
-    A look back at an earlier day changes neither what was reported on that day nor what later weeks left to remember.
-    """
+def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> Path | None:
+    """Write the report of the day, then what to remember; of a look back at an earlier day nothing is kept (None)."""
     from icp import atomic
     from icp.serialize import to_json
 
-    path = plan.folder / f"{plan.day}.json"
     known = _remembered(plan)
-    is_look_back = known is not None and _is_look_back(plan, known)
-    if not (is_look_back and path.exists()):
-        atomic.write_bytes(path, to_json(report).encode())
-    if not is_look_back:
-        atomic.write_bytes(plan.folder / "state.json", to_json(state).encode())
+    if known is not None and _is_look_back(plan, known):
+        return None
+    path = plan.folder / f"{plan.day}.json"
+    atomic.write_bytes(path, to_json(report).encode())
+    atomic.write_bytes(plan.folder / "state.json", to_json(state).encode())
     return path
 
 
