@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MonitorResult:
-    """What one look found and where it is kept."""
+    """What one look found and where it is kept; a look back before the newest run is kept nowhere."""
 
     report: DriftReport
-    path: Path
+    path: Path | None
 
 
 def monitor(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plainly) -> MonitorResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,8 @@ class MonitorPlan:
     """Everything decided before work starts: the revision watched and the settled weeks since its quarter.
 
     `weeks` are (number, start, end); of a best-customer label, whose outcomes come once a quarter, the numbers are those
-    of the quarters' last weeks and the ranges are whole quarters.
+    of the quarters' last weeks and the ranges are whole quarters. `is_backfilled`: nothing at all had been decided by
+    then, the history was made afterwards; the ICP is the one that history puts there, and the headline says so.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class MonitorPlan:
     baseline: str
     as_of: datetime
     weeks: tuple[tuple[int, datetime, datetime], ...]
+    is_backfilled: bool = False
 
     @property
     def last_week(self) -> int:
@@ -53,7 +55,7 @@ class MonitorPlan:
 
 
 def plan_monitor(settings: Settings, icp: str, as_of: datetime) -> MonitorPlan:
-    """Find the ICP in force at that moment and the weeks whose outcomes have settled since.
+    """Find the ICP in force at that moment, by the decisions made until then, and the weeks that have settled since.
 
     Raises:
         ConfigError: no ICP was in force, or nothing had landed by then.
@@ -64,7 +66,8 @@ def plan_monitor(settings: Settings, icp: str, as_of: datetime) -> MonitorPlan:
     settings.icp(icp)
     calendar, store = settings.calendar, PublishedStore(settings.lake, icp)
     closed = calendar.last_closed(as_of)
-    revision = store.incumbent(before_quarter=calendar.previous(closed, -1).label)
+    is_backfilled = not store.has_decided_by(as_of)
+    revision = store.incumbent(calendar.previous(closed, -1).label, decided_by=None if is_backfilled else as_of)
     if revision is None:
         raise ConfigError(f"No ICP '{icp}' was in force on {as_of:%Y-%m-%d}: run `icp refresh` before `icp monitor`.")
     if not Lake(settings.lake).accepted_loads(as_of):
@@ -75,7 +78,7 @@ def plan_monitor(settings: Settings, icp: str, as_of: datetime) -> MonitorPlan:
         _weeks(quarter.end, settled) if settings.icp(icp).label.kind == "won" else _quarters(settings, quarter, settled)
     )
     baseline = f"{revision.parent.name}/{revision.name}"
-    return MonitorPlan(settings, icp, revision, baseline, as_of, tuple(weeks))
+    return MonitorPlan(settings, icp, revision, baseline, as_of, tuple(weeks), is_backfilled)
 
 
 def _weeks(start: datetime, settled: datetime) -> list[tuple[int, datetime, datetime]]:
@@ -185,6 +188,8 @@ def judge_drift(plan: MonitorPlan, outcomes: Outcomes) -> tuple[DriftReport, Mon
     known = _remembered(plan)
     remembered = None if known and _is_look_back(plan, known) else known
     report, state = monitor(watch, outcomes.before, outcomes.since, remembered)
+    if plan.is_backfilled:
+        report = replace(report, headline=f"{report.headline} This ICP was approved only later (backfilled).")
     return rounded(report), state
 
 
@@ -206,21 +211,17 @@ def _remembered(plan: MonitorPlan) -> MonitorState | None:
         raise ConfigError(f"{path} cannot be read ({error}). Delete it to start watching afresh.") from None
 
 
-def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> Path:
-    """Write the report of the day, then what to remember.
-
-    A look back at an earlier day changes neither what was reported on that day nor what later weeks left to remember.
-    """
+def keep_report(plan: MonitorPlan, report: DriftReport, state: MonitorState) -> Path | None:
+    """Write the report of the day, then what to remember; of a look back at an earlier day nothing is kept (None)."""
     from icp import atomic
     from icp.serialize import to_json
 
-    path = plan.folder / f"{plan.day}.json"
     known = _remembered(plan)
-    is_look_back = known is not None and _is_look_back(plan, known)
-    if not (is_look_back and path.exists()):
-        atomic.write_bytes(path, to_json(report).encode())
-    if not is_look_back:
-        atomic.write_bytes(plan.folder / "state.json", to_json(state).encode())
+    if known is not None and _is_look_back(plan, known):
+        return None
+    path = plan.folder / f"{plan.day}.json"
+    atomic.write_bytes(path, to_json(report).encode())
+    atomic.write_bytes(plan.folder / "state.json", to_json(state).encode())
     return path
 
 

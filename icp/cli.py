@@ -155,7 +155,7 @@ def monitor(
         result = monitor_by_hand(settings, icp=icp, as_of=as_of, now=datetime.now(UTC), plain=plain)
     typer.echo(to_json(result.report) if as_json else as_text(result.report))
     if fail_on_drift and result.report.is_drift:
-        raise DriftFound(f"{result.report.headline} Report: {result.path}")
+        raise DriftFound(result.report.headline + (f" Report: {result.path}" if result.path else ""))
 
 
 @app.command()

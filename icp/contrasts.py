@@ -16,7 +16,7 @@ from icp.evidence import Evidence, fit_axis, gather_evidence, shortage
 from icp.label_rows import hashed_share, read_label_rows
 from icp.label_rules import DEAL_WON, is_true
 from icp.profile import MISSING, BinDictionary, Estimate, Profile
-from icp.selection import Selection, select
+from icp.selection import select
 from icp.stats import Floats, normal_quantile
 
 MOST_BACKGROUND = 10_000
@@ -121,7 +121,7 @@ def _side_by_side(deals: Evidence, people: Evidence) -> tuple[AttributeContrast,
         # Both against the mix of the market, as far as it is worked: a bin nobody works would drag one average down.
         shares = people.shares(name) * thick
         shares = shares / max(float(shares.sum()), 1e-9)
-        both = _confirmed(found[0], name) and _confirmed(found[1], name)
+        both = found[0].is_confirmed(name) and found[1].is_confirmed(name)
         sides = [fit.contrast(block, shares) for fit in fits]
         opposite = _opposite(*sides) & thick & both & np.array([b.key != MISSING for b in bins])
         odds = [_odds(*side) for side in sides]
@@ -132,10 +132,6 @@ def _side_by_side(deals: Evidence, people: Evidence) -> tuple[AttributeContrast,
         label = deals.dictionary.attribute(name).label
         lines.append(AttributeContrast(name, label, q_values[0][name], q_values[1][name], states))
     return tuple(lines)
-
-
-def _confirmed(selection: Selection, name: str) -> bool:
-    return any(v.attribute.name == name and v.grade == "confirmed" for v in selection.verdicts)
 
 
 def _opposite(left: tuple[Floats, Floats], right: tuple[Floats, Floats]) -> np.ndarray:

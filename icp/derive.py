@@ -302,7 +302,7 @@ def _tiers(job: _Job, fit: Scorecard, *, has_universe: bool) -> tuple[Tier, ...]
     scores = card_of(fit, job.evidence.dictionary).score(job.universe)
     places = cross_fitted_places(job.evidence, job.universe if has_universe else None, job.shares, job.seed)
     counts = _in_present_regime(job.evidence)
-    return measure_tiers(job.evidence.where(counts), places[counts], cut_tiers(scores, job.shares), scores, job.seed)
+    return measure_tiers(job.evidence.where(counts), places[counts], cut_tiers(scores, job.shares), scores)
 
 
 def _in_present_regime(evidence: Evidence) -> Mask:

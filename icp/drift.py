@@ -61,11 +61,29 @@ def monitor(
         before: the label rows the profile in force was derived on (its revision's features).
         since: settled outcomes since its quarter ended, with `week` (1, 2, ...) of the decision.
         remembered: what the last run returned; of another baseline, or None, means a fresh start.
+
+    Weeks that no run has looked at are caught up first, each with its own share of the budget: the state is that of
+    weekly runs, however rarely somebody looks, and `alerts` holds what happened in all of these weeks.
     """
-    since = since[since["week"].between(1, watch.week)].reset_index(drop=True)
-    findings = _findings(watch, before, since)
     known = remembered if remembered and remembered.baseline == watch.baseline else MonitorState(watch.baseline)
-    return assemble(watch, findings, since, known)
+    alerts: list[Alert] = []
+    for week in range(_weeks_seen(known) + 1, watch.week):
+        past = replace(watch, week=week)
+        found = _findings(past, before, _until(since, week), is_catching_up=True)
+        report, known = assemble(past, found, _until(since, week), known)
+        alerts += report.alerts
+    own = _until(since, watch.week)
+    report, state = assemble(watch, _findings(watch, before, own), own, known)
+    return replace(report, alerts=(*alerts, *report.alerts)), state
+
+
+def _weeks_seen(known: MonitorState) -> int:
+    """The last week a run has looked at; 0 at a fresh start."""
+    return max((line.look for line in known.lines.values()), default=0)
+
+
+def _until(since: pd.DataFrame, week: int) -> pd.DataFrame:
+    return since[since["week"].between(1, week)].reset_index(drop=True)
 
 
 def assemble(
@@ -127,15 +145,22 @@ def _drifting(finding: Finding, known: Remembered) -> tuple[Remembered, Alert | 
 # -- what is looked at -------------------------------------------------------------------------------------------------
 
 
-def _findings(watch: Watch, before: pd.DataFrame, since: pd.DataFrame) -> list[Finding]:
+def _findings(
+    watch: Watch, before: pd.DataFrame, since: pd.DataFrame, *, is_catching_up: bool = False
+) -> list[Finding]:
+    """What this week's look finds; of a week caught up, population and concept only when it was a look of theirs."""
     if not watch.profile.fit.criteria:
         return []
-    old, new = (_rows(frame, watch.profile) for frame in (before, since))
+    new = _rows(since, watch.profile)
     weeks = _weeks(since, new)
     look = last_look(watch.week)
+    performance = watch_performance(_top_tier(watch, new, weeks), watch.week, watch.alpha("performance"))
+    if is_catching_up and look != watch.week:
+        return [performance]
+    old = _rows(before, watch.profile)
     diff = _compared(watch.profile, before, since, look) if look else None
     return [
-        watch_performance(_top_tier(watch, new, weeks), watch.week, watch.alpha("performance")),
+        performance,
         *watch_population(_mixes(watch, old, new, weeks), watch.week, watch.alpha("population")),
         *watch_concept(diff, look, watch.alpha("concept")),
     ]
@@ -158,18 +183,29 @@ def _compared(profile: Profile, before: pd.DataFrame, since: pd.DataFrame, look:
 
 
 def _mixes(watch: Watch, old: LabelRows, new: LabelRows, weeks: Weeks) -> list[Mix]:
-    """Accounts per bin of every criterion and per tier; an account worked several times counts once on each side."""
+    """Accounts per bin of every criterion and per tier; an account worked several times counts once on each side.
+
+    The side since is the block of the last look: what an account did in other blocks takes nothing from it.
+    """
     profile = watch.profile
+    counts = (1 / old.repeats, _once_per_block(new, weeks, last_look(watch.week)))
     mixes = []
     for criterion in (*profile.fit.criteria, *profile.intent.criteria):
         name = criterion.attribute
         labels = tuple(b.label for b in profile.bins.bins[name])
         states = (rows.codes[name].to_numpy(dtype=np.int64) for rows in (old, new))
-        before, since = (_Accounts(s, 1 / rows.repeats) for s, rows in zip(states, (old, new), strict=True))
+        before, since = (_Accounts(s, own) for s, own in zip(states, counts, strict=True))
         mixes.append(_mix((name, criterion.label), labels, before, since, weeks, watch.week))
     tiers = tuple(f"tier {tier.name}" for tier in profile.tiers)
-    before, since = (_Accounts(_places(profile, rows), 1 / rows.repeats) for rows in (old, new))
+    before, since = (_Accounts(_places(profile, rows), own) for rows, own in zip((old, new), counts, strict=True))
     return [*mixes, _mix(("fit_tier", "Tiers"), tiers, before, since, weeks, watch.week)]
+
+
+def _once_per_block(rows: LabelRows, weeks: Weeks, look: int) -> Floats:
+    """What each row counts for: the rows of one account within the block so far share 1, rows outside it count 0."""
+    inside = (weeks > block_of(look)[0]) & (weeks <= look)
+    repeats = np.bincount(rows.groups, inside.astype(float), minlength=1)[rows.groups]
+    return np.where(inside, 1 / np.maximum(repeats, 1.0), 0.0)
 
 
 @dataclass(frozen=True)

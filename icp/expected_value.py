@@ -31,18 +31,22 @@ class ExpectedValues:
         return np.asarray(self.win_probability * self.value_of_win)
 
     @property
-    def log_error(self) -> Floats:
-        """Standard error of the log of the expected value: d log p = (1 - p) d log odds."""
-        from_wins = (1 - self.win_probability) ** 2 * self.log_odds_variance
-        return np.asarray(np.sqrt(from_wins + self.log_value_variance))
-
-    @property
     def low(self) -> Floats:
-        return np.asarray(self.value * np.exp(-normal_quantile() * self.log_error))
+        return self._end(-1.0)
 
     @property
     def high(self) -> Floats:
-        return np.asarray(self.value * np.exp(normal_quantile() * self.log_error))
+        return self._end(1.0)
+
+    def _end(self, side: float) -> Floats:
+        """An end of the 95 % interval: those of both factors combined on the log scale (MOVER; Zou & Donner 2008).
+
+        The probability's interval is made in log odds, so the end never stands for a probability above 1.
+        """
+        reach = normal_quantile() * np.sqrt(self.log_odds_variance)
+        from_wins = np.log(self.win_probability + (1 - self.win_probability) * np.exp(-side * reach))
+        half = np.sqrt(from_wins**2 + normal_quantile() ** 2 * self.log_value_variance)
+        return np.asarray(self.value * np.exp(side * half))
 
 
 def expected_values(profile: Profile, value: Value, codes: pd.DataFrame) -> ExpectedValues:

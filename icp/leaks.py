@@ -55,7 +55,9 @@ class Leak:
 def find_leaks(
     frame: pd.DataFrame, attributes: Sequence[Attribute], *, accepted: Sequence[str] = (), seed: int = 0
 ) -> tuple[Leak, ...]:
-    """The candidates that only the outcome can explain, the most telling pattern of each column, sorted by column.
+    """The candidates that only the outcome can explain, of each column its most telling pattern, sorted by column.
+
+    Most telling: what alone ranks won above lost (or below) with the highest AUC, a state counting as a ranking in two.
 
     Nothing is convicted on fewer than 20 won or 20 lost outcomes: chance could look like this.
 
@@ -74,12 +76,12 @@ def find_leaks(
     outcomes = _outcomes(frame, dictionary, seed)
     if min(outcomes.won.sum(), (~outcomes.won).sum()) < FEWEST_OF_A_CLASS:
         return ()
-    found: dict[str, Leak] = {}
+    found: dict[str, tuple[float, Leak]] = {}
     for attribute in dictionary.attributes:
         leak = _leak(outcomes, dictionary.bins[attribute.name], attribute)
-        if leak:
-            found.setdefault(leak.column, leak)
-    return tuple(found[column] for column in sorted(found))
+        if leak and (attribute.column not in found or leak[0] > found[attribute.column][0]):
+            found[attribute.column] = leak
+    return tuple(found[column][1] for column in sorted(found))
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,34 @@ def _columns(accepted: Sequence[str], attributes: Sequence[Attribute]) -> frozen
     return frozenset(names[name] for name in accepted)
 
 
-def _leak(outcomes: _Outcomes, bins: Sequence[Bin], attribute: Attribute) -> Leak | None:
+@dataclass(frozen=True)
+class _Sign:
+    """A pattern that convicts. `auc` is how well it alone ranks won against lost: the one measure all patterns have."""
+
+    auc: float
+    pattern: Pattern
+    evidence: str
+
+
+def _leak(outcomes: _Outcomes, bins: Sequence[Bin], attribute: Attribute) -> tuple[float, Leak] | None:
+    """The most telling sign of one attribute, with its AUC."""
+    signs = list(_signs(outcomes, bins, attribute))
+    if not signs:
+        return None
+    best = max(signs, key=lambda sign: round(sign.auc, 9))  # the first of equals: a state says more than a ranking
+    return best.auc, Leak(attribute.column, attribute.name, attribute.label, best.pattern, best.evidence)
+
+
+def _signs(outcomes: _Outcomes, bins: Sequence[Bin], attribute: Attribute) -> Iterator[_Sign]:
     codes, won = outcomes.codes[attribute.name].to_numpy(), outcomes.won
     known = codes != next(code for code, state in enumerate(bins) if state.key == MISSING)
-    found: tuple[Pattern, str] | None = None
     for is_it, state in (("known", known), ("unknown", ~known)):
-        found = found or _one_sided(won, state, f"it is {is_it}", may_lose=True)
+        yield from _one_sided(won, state, f"it is {is_it}", may_lose=True)
     for words, state in _states(codes, known, bins, attribute):
-        found = found or _one_sided(won, state, words, may_lose=False)
+        yield from _one_sided(won, state, words, may_lose=False)
     if attribute.kind == "numeric":
-        found = found or _sorts_too_well(won, outcomes.frame.get(attribute.column))
-    found = found or _ranks_too_well(won, codes, outcomes.folds)
-    return Leak(attribute.column, attribute.name, attribute.label, *found) if found else None
+        yield from _sorts_too_well(won, outcomes.frame.get(attribute.column))
+    yield from _ranks_too_well(won, codes, outcomes.folds)
 
 
 def _states(
@@ -141,7 +159,7 @@ def _states(
                 yield f"it is below {upper:,.10g}", known & (codes <= code)
 
 
-def _one_sided(won: Mask, state: Mask, words: str, *, may_lose: bool) -> tuple[Pattern, str] | None:
+def _one_sided(won: Mask, state: Mask, words: str, *, may_lose: bool) -> Iterator[_Sign]:
     """A state that holds half of one class and next to none of the other."""
     sides: list[tuple[Pattern, Mask, Mask, str]] = [("only_won", won, ~won, "won")]
     if may_lose:
@@ -152,8 +170,8 @@ def _one_sided(won: Mask, state: Mask, words: str, *, may_lose: bool) -> tuple[P
             continue
         if _chance(strays, int(other.sum()), held + strays, len(won)) < CHANCE:
             outcomes = f"{held:,} of {int(own.sum()):,} {name} outcomes"
-            return pattern, f"{words} for {outcomes} and for {strays:,} of the {int(other.sum()):,} others"
-    return None
+            auc = (1 + held / own.sum() - strays / other.sum()) / 2
+            yield _Sign(auc, pattern, f"{words} for {outcomes} and for {strays:,} of the {int(other.sum()):,} others")
 
 
 def _chance(strays: int, of_the_class: int, in_the_state: int, rows: int) -> float:
@@ -161,31 +179,30 @@ def _chance(strays: int, of_the_class: int, in_the_state: int, rows: int) -> flo
     return float(hypergeom.cdf(strays, rows, of_the_class, in_the_state))
 
 
-def _sorts_too_well(won: Mask, values: pd.Series | None) -> tuple[Pattern, str] | None:
+def _sorts_too_well(won: Mask, values: pd.Series | None) -> Iterator[_Sign]:
     """The bare number as a ranking, in whichever direction: with few won a bin mixes what the number keeps apart."""
     if values is None:
-        return None
+        return
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     known = np.isfinite(numbers)
     if min(won[known].sum(), (~won[known]).sum()) < FEWEST_OF_A_CLASS:
-        return None
+        return
     auc = auc_with_interval(won[known], numbers[known])
     if not auc.value > AUC_LIMIT:
         auc = auc_with_interval(won[known], -numbers[known])
-    return _telling(auc) if auc.value > AUC_LIMIT else None
+    yield from _telling(auc)
 
 
-def _telling(auc: Interval) -> tuple[Pattern, str]:
-    return (
-        "ranks_too_well",
-        f"alone it tells won from lost with an AUC of {auc.value:.3f} [{auc.low:.3f}-{auc.high:.3f}]",
-    )
+def _telling(auc: Interval) -> Iterator[_Sign]:
+    if auc.value > AUC_LIMIT:
+        words = f"alone it tells won from lost with an AUC of {auc.value:.3f} [{auc.low:.3f}-{auc.high:.3f}]"
+        yield _Sign(auc.value, "ranks_too_well", words)
 
 
-def _ranks_too_well(won: Mask, codes: NDArray[np.int8], folds: NDArray[np.int64]) -> tuple[Pattern, str] | None:
+def _ranks_too_well(won: Mask, codes: NDArray[np.int8], folds: NDArray[np.int64]) -> Iterator[_Sign]:
     states = int(codes.max()) + 1
     if _auc_in_sample(won, codes, states) <= AUC_LIMIT:  # out of fold it ranks no better
-        return None
+        return
     score = np.empty(len(won))
     for fold in range(FOLDS):
         held_out = folds == fold
@@ -196,8 +213,7 @@ def _ranks_too_well(won: Mask, codes: NDArray[np.int8], folds: NDArray[np.int64]
         # Log odds against the base rate of the same rows, so that folds with other base rates rank together.
         rate = (wins + PRIOR_ROWS * base) / (count + PRIOR_ROWS)
         score[held_out] = (np.log(rate / (1 - rate)) - np.log(base / (1 - base)))[codes[held_out]]
-    auc = auc_with_interval(won, score)
-    return _telling(auc) if auc.value > AUC_LIMIT else None
+    yield from _telling(auc_with_interval(won, score))
 
 
 def _auc_in_sample(won: Mask, codes: NDArray[np.int8], states: int) -> float:

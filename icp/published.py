@@ -157,10 +157,22 @@ class PublishedStore:
 
     # -- decisions -----------------------------------------------------------------------------------------------------
 
-    def incumbent(self, before_quarter: str) -> Path | None:
-        """The ICP a new quarter is compared with: the approved revision of the newest quarter before it."""
-        decision = _standing([d for d in self._decisions() if d.quarter < before_quarter])
+    def incumbent(self, before_quarter: str, decided_by: datetime | None = None) -> Path | None:
+        """The ICP a new quarter is compared with: the approved revision of the newest quarter before it.
+
+        Args:
+            before_quarter: label of the quarter.
+            decided_by: count only decisions made up to this instant (a look back); all of them if absent.
+        """
+        decisions = [d for d in self._decisions() if d.quarter < before_quarter]
+        if decided_by is not None:
+            decisions = [d for d in decisions if datetime.fromisoformat(d.at) <= decided_by]
+        decision = _standing(decisions)
         return self.path(decision.quarter, decision.revision) if decision else None
+
+    def has_decided_by(self, instant: datetime) -> bool:
+        """Whether anything had been decided by then; before the first decision the log cannot say what was in force."""
+        return any(datetime.fromisoformat(d.at) <= instant for d in self._decisions())
 
     def current(self) -> dict[str, Any] | None:
         """The decision that makes one revision the ICP now; None when nothing is approved."""

@@ -191,11 +191,13 @@ def _cases(column: str, numbers: Mapping[str, float]) -> str:
 
 
 def _expected_value() -> Iterator[str]:
-    mean = "win_probability * EXP(log_value)"
-    error = "SQRT((1 - win_probability) * (1 - win_probability) * log_odds_variance + log_value_variance)"
+    """The mean and both ends of its interval, the chance's made in log odds (`icp.expected_value.ExpectedValues`)."""
+    mean, z = "win_probability * EXP(log_value)", _number(normal_quantile())
     yield f"{mean} AS expected_value"
-    for name, sign in (("low", "-"), ("high", "")):
-        yield f"{mean} * EXP({sign}{_number(normal_quantile())} * {error}) AS expected_value_{name}"
+    for name, sign, other in (("low", "-", ""), ("high", "", "-")):
+        moved = f"LN(win_probability + (1 - win_probability) * EXP({other}{z} * SQRT(log_odds_variance)))"
+        error = f"SQRT(POWER({moved}, 2) + POWER({z} * SQRT(log_value_variance), 2))"
+        yield f"{mean} * EXP({sign}{error}) AS expected_value_{name}"
 
 
 def _list(first: str, *rest: Iterable[str]) -> str:

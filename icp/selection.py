@@ -46,6 +46,10 @@ class Selection:
     intent: AxisFit
     verdicts: tuple[Verdict, ...]
 
+    def is_confirmed(self, name: str) -> bool:
+        """Whether this candidate was confirmed."""
+        return any(v.attribute.name == name and v.grade == "confirmed" for v in self.verdicts)
+
     def axis(self, axis: Axis) -> AxisFit:
         """The fitted attributes of one axis."""
         return self.fit if axis == "fit" else self.intent

@@ -165,14 +165,10 @@ def _standing(
 ) -> CriterionUnderLabel:
     name = criterion.attribute
     verdict = next(v for v in found.verdicts if v.attribute.name == name)
-    standing: Standing = "no_longer" if plain and _is_confirmed(plain, name) else "too_few"
+    standing: Standing = "no_longer" if plain and plain.is_confirmed(name) else "too_few"
     if verdict.grade == "confirmed":
         standing = "stands" if _same_direction(criterion, evidence, found) else "reversed"
     return CriterionUnderLabel(name, criterion.label, standing, verdict.q_value)
-
-
-def _is_confirmed(selection: Selection, name: str) -> bool:
-    return any(v.attribute.name == name and v.grade == "confirmed" for v in selection.verdicts)
 
 
 def _same_direction(criterion: Criterion, evidence: Evidence, found: Selection) -> bool:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, ndtri
+from scipy.special import expit, ndtri, stdtrit
 from scipy.stats import beta, chi2, rankdata
 
 Floats = NDArray[np.float64]
 
 TINY = 1e-300
 TALBOT_NODES = 48
+FEWEST_AMOUNTS, LENT_VARIANCE = 5, 0.25
 
 
 class Interval(NamedTuple):
@@ -277,16 +278,31 @@ def pooled_estimate(values: Sequence[float], errors: Sequence[float], level: flo
     return Interval(centre, centre - half, centre + half)
 
 
-def bootstrap_mean_interval(values: ArrayLike, seed: int, draws: int = 1000, level: float = 0.95) -> Interval | None:
-    """The mean of skewed amounts with a percentile bootstrap interval; None when there is nothing to average."""
+def amount_mean_interval(values: ArrayLike, level: float = 0.95) -> Interval | None:
+    """The mean of skewed amounts with a t interval of its logarithm; None with under five amounts: nobody can tell.
+
+    The error is the larger of two: that of the mean, and that of a lognormal mean (Cox's method, Zhou & Gao 1997), which
+    knows of the far tail that few amounts have not shown; it counts up to twice the first. One amount e^.5 from the rest
+    is lent to the variance, so that a handful of equal amounts is not certainty. Covers 92-98 % at lognormal sigma .5 to
+    1.2 and 5 to 200 amounts, where a percentile bootstrap covers 67-95 % (docs/method.md).
+
+    >>> tuple(round(x, 2) for x in amount_mean_interval([100.0] * 5)), amount_mean_interval([100.0] * 4)
+    ((100.0, 75.43, 132.57), None)
+    """
     v = np.sort(np.asarray(values, dtype=float))
     v = v[np.isfinite(v)]
-    if v.size == 0:
+    n, mean = v.size, float(v.mean()) if v.size else 0.0
+    if n < FEWEST_AMOUNTS:
         return None
-    rng = np.random.default_rng(seed)
-    means = v[rng.integers(0, v.size, size=(draws, v.size))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(v.mean()), float(low), float(high))
+    quantile = float(stdtrit(n - 1, 0.5 + level / 2))
+    if v[0] <= 0:  # no logarithm
+        half = quantile * math.sqrt(((n - 1) * float(v.var(ddof=1)) + LENT_VARIANCE * mean**2) / n / n)
+        return Interval(mean, mean - half, mean + half)
+    error = math.sqrt(((n - 1) * float(v.var(ddof=1)) / mean**2 + LENT_VARIANCE) / n / n)
+    spread = ((n - 1) * float(np.log(v).var(ddof=1)) + LENT_VARIANCE) / n
+    lognormal = math.sqrt(spread / n + spread**2 / (2 * (n - 1)))
+    reach = math.exp(quantile * min(max(lognormal, error), 2 * error))
+    return Interval(mean, mean / reach, mean * reach)
 
 
 def bootstrap_share_interval(

@@ -21,8 +21,11 @@ from icp.bins import encode
 from icp.evidence import AxisFit, Evidence, fit_axis, gather_evidence
 from icp.expected_value import expected_values, log_error, mean_value_of_win
 from icp.label_rows import LabelRows, Mask
+from icp.label_rules import is_true
+from icp.points import card_of
 from icp.profile import MISSING, Estimate, Profile
 from icp.stats import Floats, normal_quantile, wilson_interval
+from icp.tiers import place
 
 FOLDS = 5
 TOO_BROAD, TOO_NARROW = 0.40, 0.005
@@ -129,10 +132,7 @@ class _Scored:
 
 
 def _customers(universe: pd.DataFrame) -> Mask:
-    if "is_customer" not in universe:
-        return np.zeros(len(universe), dtype=bool)
-    known = universe["is_customer"].astype("boolean").fillna(False)
-    return np.asarray(known.to_numpy(dtype=bool))
+    return is_true(universe["is_customer"]) if "is_customer" in universe else np.zeros(len(universe), dtype=bool)
 
 
 def _published_bins(profile: Profile) -> dict[str, Mask]:
@@ -278,17 +278,12 @@ def _worth(scored: _Scored, reached: Mask, wins: Estimate) -> Estimate | None:
 
 def _reachable(profile: Profile, scored: _Scored) -> tuple[int, Estimate]:
     """Prospects of the two best tiers and the wins they bring, each worked once; interval of a sum of tiers (MOVER)."""
-    from_scores = scored.codes[scored.prospects]
-    points = np.zeros(len(from_scores), dtype=np.int64)
-    for criterion in profile.fit.criteria:
-        by_key = {b.key: b.points for b in criterion.bins}
-        table = np.array([by_key.get(b.key, 0) for b in profile.bins.bins[criterion.attribute]])
-        points += table[from_scores[criterion.attribute].to_numpy()]
-    tiers = sorted(profile.tiers, key=lambda tier: -tier.min_score)[:2]
-    total, wins, down, up, ceiling = 0, 0.0, 0.0, 0.0, 101
-    for tier in tiers:
-        count = int(((points >= tier.min_score) & (points < ceiling)).sum())
-        total, wins, ceiling = total + count, wins + count * tier.rate.value, min(ceiling, tier.min_score)
+    points = card_of(profile.fit, profile.bins).score(scored.codes[scored.prospects])
+    tiers = sorted(profile.tiers, key=lambda tier: -tier.min_score)
+    counts = np.bincount(place(points, tuple((t.name, t.min_score) for t in tiers)), minlength=len(tiers))
+    total, wins, down, up = 0, 0.0, 0.0, 0.0
+    for tier, count in zip(tiers[:2], counts.tolist(), strict=False):
+        total, wins = total + count, wins + count * tier.rate.value
         down += (count * (tier.rate.value - tier.rate.low)) ** 2
         up += (count * (tier.rate.high - tier.rate.value)) ** 2
     return total, Estimate(wins, max(wins - down**0.5, 0.0), wins + up**0.5)

@@ -22,7 +22,7 @@ from icp.points import Points, make_points
 from icp.profile import Estimate, Tier
 from icp.segments import keeping_segments, with_segments
 from icp.selection import select
-from icp.stats import Floats, bootstrap_mean_interval, lift_interval, wilson_interval
+from icp.stats import Floats, amount_mean_interval, lift_interval, wilson_interval
 
 FOLDS, MORE_FOLDS = 5, 10
 FEW_ROWS = 5000  # below, what a left-out fifth costs the profile would show in the rates of its tiers
@@ -107,9 +107,7 @@ def _held_out_places(
     return place(card.score(with_segment_codes(held_out.rows.codes, train.dictionary)), cuts)
 
 
-def measure_tiers(
-    evidence: Evidence, places: Places, cuts: Cuts, universe_scores: Points, seed: int
-) -> tuple[Tier, ...]:
+def measure_tiers(evidence: Evidence, places: Places, cuts: Cuts, universe_scores: Points) -> tuple[Tier, ...]:
     """What each tier is worth: win rate, lift against all outcomes and value per win, each with its interval.
 
     Args:
@@ -117,12 +115,9 @@ def measure_tiers(
         places: the tier of each row, out of fold.
         cuts: names and least scores of the tiers.
         universe_scores: published scores of the accounts to count.
-        seed: of the bootstrap of values.
     """
     counts = np.bincount(place(universe_scores, cuts), minlength=len(cuts))
-    return tuple(
-        _tier(name, floor, int(counts[i]), evidence, places == i, seed) for i, (name, floor) in enumerate(cuts)
-    )
+    return tuple(_tier(name, floor, int(counts[i]), evidence, places == i) for i, (name, floor) in enumerate(cuts))
 
 
 def unmeasured_tiers(scores: Points, shares: Mapping[str, float], base: Estimate) -> tuple[Tier, ...]:
@@ -142,14 +137,14 @@ def unmeasured_tiers(scores: Points, shares: Mapping[str, float], base: Estimate
     )
 
 
-def _tier(name: str, floor: int, accounts: int, evidence: Evidence, own: NDArray[np.bool_], seed: int) -> Tier:
+def _tier(name: str, floor: int, accounts: int, evidence: Evidence, own: NDArray[np.bool_]) -> Tier:
     rows = evidence.rows
     total, wins = int(own.sum()), int(rows.won[own].sum())
     base = float(rows.won.mean())
     counted = effective_share(evidence.weights[own]) / FOLDS_COVARY
     rate = wilson_interval(wins * counted, total * counted)
     lift = lift_interval(wins * counted, total * counted, float(rows.won.sum()) * counted, len(rows) * counted)
-    value = bootstrap_mean_interval(rows.value[own & (rows.won > 0)], seed)
+    value = amount_mean_interval(rows.value[own & (rows.won > 0)])
     return Tier(
         name=name,
         min_score=floor,

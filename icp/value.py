@@ -19,6 +19,7 @@ from icp.fit import ordered_kernel
 from icp.label_rows import LARGEST_CORRELATION, MIN_PAIRS, LabelRows, cluster_weights
 from icp.profile import MISSING, AttributeTest, Estimate, Grade, Profile, Value, ValueDriver, ValueEffect
 from icp.score_test import attribute_tests
+from icp.selection import MOST_IN_SCORE, PROVISIONAL_SD
 from icp.stats import Floats, benjamini_hochberg, normal_quantile
 from icp.value_fit import GaussianFit, fit_gaussian
 from icp.win_error import win_error
@@ -27,7 +28,7 @@ LEAST_FOR_LEVEL, LEAST_FOR_DRIVERS = 10, 30
 LIMIT_SDS, NORMAL_MAD = 4.0, 1.4826
 MOST_INFLATION = 2.0
 MATERIAL_SD, MATERIAL_MULTIPLIER, MATERIAL_SHARE = 0.08, 1.15, 0.03
-PROVISIONAL_P, PROVISIONAL_SD, MOST_DRIVERS = 0.05, 0.08, 12
+LIKELY_P = 0.05  # a driver that is likely but not confirmed; its least effect and their number are those of criteria
 # Stricter than for criteria: with some hundred wins the noise variance is estimated a little too small (docs/method.md).
 DRIVER_ENTER_RATE, DRIVER_STAY_RATE = 0.02, 0.05
 
@@ -218,10 +219,10 @@ def _chosen(tests: Sequence[AttributeTest]) -> tuple[str, ...]:
     likely = [
         t
         for t in tests
-        if t.grade == "not_confirmed" and (t.p_value or 0.0) < PROVISIONAL_P and (t.effect_sd or 0.0) >= PROVISIONAL_SD
+        if t.grade == "not_confirmed" and (t.p_value or 0.0) < LIKELY_P and (t.effect_sd or 0.0) >= PROVISIONAL_SD
     ]
     likely.sort(key=lambda t: (-round(t.effect_sd or 0.0, 9), t.attribute))
-    return (*confirmed, *(t.attribute for t in likely[: max(MOST_DRIVERS - len(confirmed), 0)]))
+    return (*confirmed, *(t.attribute for t in likely[: max(MOST_IN_SCORE - len(confirmed), 0)]))
 
 
 # -- on the original scale ---------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def trial(seed: int, case: Case) -> Mapping[str, float]:
     universe = encode(world.universe, dictionary)
     places = cross_fitted_places(evidence, universe, SHARES, seed)
     flat = np.zeros(len(universe), dtype=np.int64)
-    best = measure_tiers(evidence, places, cut_tiers(flat, SHARES), flat, seed)[0]
+    best = measure_tiers(evidence, places, cut_tiers(flat, SHARES), flat)[0]
     return {
         "nothing_confirmed": float(not any(t.grade == "confirmed" for t in profile.tests)),
         "no_profile": float(profile.state == "no_icp"),

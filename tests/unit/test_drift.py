@@ -216,6 +216,37 @@ def test_an_attribute_that_turns_round_alerts_once_and_stays() -> None:
     assert report.headline.startswith("Drift: Tier A, Sector")
 
 
+@pytest.mark.parametrize("last", [13, 17])
+def test_a_first_run_late_or_a_look_back_says_what_weekly_runs_would_have_said(last: int) -> None:
+    since = pd.concat([outcomes(600, 3, rates={"a": 0.1, "b": 0.2, "c": 0.5}), outcomes(300, 5).assign(week=17)])
+    since["observation_id"] = np.arange(len(since)).astype(str)
+    remembered, alerts = None, []
+    for week in range(last + 1):
+        weekly, remembered = monitor(watch(week), BEFORE, since, remembered)
+        alerts += weekly.alerts
+    late, kept = monitor(watch(last), BEFORE, since, None)
+    assert late.is_drift  # of the first block, which has passed by week 17
+    assert replace(late, alerts=()) == replace(weekly, alerts=())
+    assert late.alerts == tuple(alerts)
+    before_any_look = "concept/all"  # a line of weeks 0 to 3, when no attribute could be looked at
+    assert kept.lines == {key: line for key, line in remembered.lines.items() if key != before_any_look}
+
+
+def test_an_account_counts_once_in_the_block_whatever_it_did_in_others() -> None:
+    once = outcomes(260, 7).assign(week=lambda frame: np.arange(len(frame)) % 4 + 14)
+    earlier = once.assign(observation_id=lambda frame: "early-" + frame["observation_id"], week=1)
+    twice = once.assign(observation_id=lambda frame: "again-" + frame["observation_id"])
+
+    def population(since: pd.DataFrame) -> list[Finding]:
+        report, _ = monitor(watch(17), BEFORE, since, None)
+        return [line.finding for line in report.lines if line.finding.monitor == "population"]
+
+    alone = population(once)
+    assert alone[0].p_value is not None
+    assert population(pd.concat([earlier, once])) == alone
+    assert [f.p_value for f in population(pd.concat([once, twice]))] == pytest.approx([f.p_value for f in alone])
+
+
 def test_a_moved_mix_is_named_with_its_largest_move() -> None:
     report, _ = monitor(watch(13), BEFORE, outcomes(500, 4, mix=(0.3, 0.55, 0.15)), None)
     drifting = {line.finding.key for line in report.lines if line.state == "drift"}

@@ -28,13 +28,14 @@ def test_after_a_rollback_the_monitor_remembers_the_icp_in_force_again(tmp_path:
     assert _remembered(plan(tmp_path, "2026-10-19", "2026Q2/r1")) == later
 
 
-def test_a_look_back_changes_neither_that_days_report_nor_the_memory(tmp_path: Path) -> None:
+def test_a_look_back_changes_nothing_that_is_kept(tmp_path: Path) -> None:
     for day in ("2026-10-05", "2026-10-12"):
         state = MonitorState("2026Q2/r1", {}, day)
         keep_report(plan(tmp_path, day, "2026Q2/r1"), report(day, "as it was"), state)
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    back = plan(tmp_path, "2026-10-05", "2026Q2/r1")
-    keep_report(back, report("2026-10-05", "otherwise"), MonitorState("2026Q2/r1", {}, "2026-10-05"))
+    for day in ("2026-10-05", "2026-10-07"):  # one with a report of its own, one without
+        back = plan(tmp_path, day, "2026Q2/r1")
+        assert keep_report(back, report(day, "otherwise"), MonitorState("2026Q2/r1", {}, day)) is None
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
 
 

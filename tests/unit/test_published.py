@@ -192,3 +192,20 @@ def test_decisions_about_nothing_are_refused(tmp_path: Path) -> None:
     publish(store)
     with pytest.raises(ValueError, match="'maybe' is not a decision"):
         approve(store, "2026Q3", decision="maybe")
+
+
+def test_a_look_back_knows_only_what_had_been_decided_by_then(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    for quarter in ("2026Q2", "2026Q3"):
+        publish(store, quarter)
+    for quarter, decision, day in (
+        ("2026Q2", "approved", 5),
+        ("2026Q3", "approved", 10),
+        ("2026Q3", "rolled_back", 20),
+    ):
+        at = datetime(2026, 10, day, tzinfo=UTC)
+        store.record_decision(quarter, 1, decision, by="ann", reason="said so", at=at)  # type: ignore[arg-type]
+    in_force = [store.incumbent("2026Q4", decided_by=datetime(2026, 10, day, tzinfo=UTC)) for day in (4, 7, 15, 25)]
+    second, third = store.path("2026Q2", 1), store.path("2026Q3", 1)
+    assert in_force == [None, second, third, second]
+    assert [store.has_decided_by(datetime(2026, 10, day, tzinfo=UTC)) for day in (4, 5)] == [False, True]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from icp.stats import (
+    amount_mean_interval,
     auc_with_interval,
     benjamini_hochberg,
-    bootstrap_mean_interval,
     jeffreys_interval,
     lift_interval,
     mixture_chi2_tail,
@@ -118,8 +118,23 @@ def test_stability_index_by_hand():
     assert population_stability_index([50, 50], [6, 4]) == pytest.approx(0.1 * math.log(1.2) - 0.1 * math.log(0.8))
 
 
-def test_bootstrap_does_not_depend_on_the_order_and_forgets_what_is_not_a_number():
-    values = [5.0, 1.0, 9.0, math.nan, 2.0]
-    assert bootstrap_mean_interval(values, 1) == bootstrap_mean_interval(values[::-1], 1)
-    assert bootstrap_mean_interval([math.nan], 1) is None
-    assert bootstrap_mean_interval([4.0], 1) == (4.0, 4.0, 4.0)
+def test_a_mean_of_amounts_does_not_depend_on_the_order_and_forgets_what_is_not_a_number():
+    values = [5.0, 1.0, 9.0, math.nan, 2.0, 4.0]
+    assert amount_mean_interval(values) == amount_mean_interval(values[::-1])
+    assert amount_mean_interval(values[:5]) is None  # four amounts
+
+
+def test_equal_amounts_are_certain_only_when_many():
+    few, many = amount_mean_interval([100.0] * 6), amount_mean_interval([100.0] * 300)
+    assert few.high / few.low > 1.4
+    assert many.high / many.low < 1.01
+    refunded = amount_mean_interval([0.0, 100.0, 100.0, 100.0, 100.0, 100.0])
+    assert refunded.low < 100 * 5 / 6 < refunded.high
+
+
+@pytest.mark.parametrize(("sigma", "count"), [(0.5, 10), (0.8, 15), (0.8, 40), (1.2, 100)])
+def test_the_interval_of_a_lognormal_mean_covers(sigma, count):
+    rng = np.random.default_rng(5)
+    truth = math.exp(sigma**2 / 2)
+    found = [amount_mean_interval(rng.lognormal(0, sigma, count)) for _ in range(2000)]
+    assert 0.93 <= np.mean([f.low <= truth <= f.high for f in found]) <= 0.97

@@ -84,7 +84,7 @@ def test_out_of_fold_tiers_are_repeatable_and_rank(evidence):
 
 def test_rates_are_counted_and_compared_with_the_base(evidence):
     places = np.where(np.arange(900) < 90, 0, 3)
-    tiers = measure_tiers(evidence, places, (("A", 80), ("B", 60), ("C", 40), ("D", 0)), np.array([85, 10]), seed=0)
+    tiers = measure_tiers(evidence, places, (("A", 80), ("B", 60), ("C", 40), ("D", 0)), np.array([85, 10]))
     best, empty, _, rest = tiers
     assert (best.accounts, empty.accounts, rest.accounts) == (1, 0, 1)
     assert best.opportunities == 90

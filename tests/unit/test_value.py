@@ -9,15 +9,17 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from icp.bins import encode, make_bins
 from icp.derive import derive
-from icp.expected_value import expected_values, log_error, mean_value_of_win
+from icp.expected_value import ExpectedValues, expected_values, log_error, mean_value_of_win
 from icp.fit import identity_kernel
 from icp.label_rows import read_label_rows
 from icp.profile import Attribute, Profile, Value
 from icp.scoring import compile_scoring_sql
 from icp.serialize import profile_from_yaml, profile_to_yaml
+from icp.stats import normal_quantile
 from icp.value import value_of_wins
 from icp.value_fit import fit_gaussian
 
@@ -169,6 +171,18 @@ def test_sql_gives_the_expected_value_of_python(frame: pd.DataFrame, profile: Pr
     assert "bin_employees" in scored
     for column, expected in (("", found.value), ("_low", found.low), ("_high", found.high)):
         assert scored[f"expected_value{column}"].to_numpy() == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_upper_end_of_an_expected_value_stands_for_no_chance_above_1() -> None:
+    chance, worth = np.array([0.02, 0.5, 0.95]), np.full(3, 1000.0)
+    certain = ExpectedValues(chance, worth, np.full(3, 9.0), np.zeros(3))
+    assert (certain.high <= 1000).all()
+    log_odds = np.log(chance / (1 - chance))
+    assert certain.high == pytest.approx(1000 * expit(log_odds + normal_quantile() * 3))
+    assert certain.low == pytest.approx(1000 * expit(log_odds - normal_quantile() * 3))
+    both = ExpectedValues(chance, worth, np.full(3, 9.0), np.full(3, 0.04))
+    assert (both.high > certain.high).all()
+    assert (both.high <= 1000 * np.exp(0.2 * normal_quantile() + np.log(1 / chance))).all()
 
 
 def test_without_a_value_part_nobody_has_an_expected_value(frame: pd.DataFrame, profile: Profile) -> None:
