@@ -32,7 +32,7 @@ def value_sentence(profile: Profile) -> str:
     named = [clean(d.label) for d in value.drivers if d.grade == "confirmed"]
     if not named:
         return f"A win is worth {level}, for every account the same: no attribute is shown to move its value."
-    return f"The average win is worth {level}. It is shown to be moved by {listing(named)}."
+    return f"A win in the middle is worth {level}. What a win is worth is shown to be moved by {listing(named)}."
 
 
 def counts_sentence(value: Value | None) -> str:
