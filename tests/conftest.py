@@ -1,6 +1,32 @@
 """One thread for linear algebra, set before numpy is imported: small matrices, and every run the same last digit."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# xdist starts files with the most tests first, which leaves the slowest set-ups (few tests each) for the end, where one
+# worker waits for the other. The order here is by seconds instead, but test_prefect comes after the long ones: it reads
+# the demo's run and would only wait for it if it came sooner.
+_LONGEST_FIRST = (
+    "test_demo_run.py",
+    "test_adventureworks.py",
+    "test_dbt_features.py",
+    "test_bad_input.py",
+    "test_dbt_serving.py",
+    "test_dbt_project.py",
+    "test_cold_start.py",
+    "test_wins_only.py",
+    "test_prefect.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    return _LONGEST_FIRST.index(path.name) if path.name in _LONGEST_FIRST else len(_LONGEST_FIRST)
