@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icp.cli_alerts import alert, runs
 from icp.errors import IcpError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(no_args_is_help=True, help="Loads a gate refused: nothing of them is lost.")
 app.add_typer(quarantine_app, name="quarantine")
+app.command()(alert)
+app.command()(runs)
 
 Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
 IcpName = Annotated[str, typer.Option("--icp", help="Which ICP of the project.")]
