@@ -1,5 +1,7 @@
 """A message as Slack's Block Kit, within its limits: 50 blocks, header 150, section 3,000, field 2,000 characters.
 
+Slack also refuses messages of about 13,000 characters in all, which it does not document; the sum here stays below.
+
 Text is mrkdwn with `& < >` escaped, so `<!channel>` in a company name calls nobody.
 """
 
@@ -10,7 +12,7 @@ from typing import Any
 from icp.notify.message import Event, Message
 from icp.notify.news import shortened
 
-HEADER, SECTION, FIELD, SENTENCE = 150, 3000, 2000, 700
+HEADER, TEXT, FIELD, SENTENCE = 150, 1500, 200, 450
 EVENTS, FACTS, ACCOUNTS = 12, 8, 10
 MARKS = {"info": ":large_green_circle:", "warning": ":large_yellow_circle:", "critical": ":red_circle:"}
 
@@ -27,7 +29,7 @@ def payload(message: Message) -> dict[str, Any]:
     )
 
     blocks: list[Block] = [HeaderBlock(text=PlainTextObject(text=shortened(message.title, HEADER), emoji=False))]
-    facts = [_mrkdwn(f"*{_safe(f.label, 100)}*\n{_safe(f.value, FIELD // 2)}") for f in message.facts[:FACTS]]
+    facts = [_mrkdwn(f"*{_safe(f.label, 60)}*\n{_safe(f.value, FIELD)}") for f in message.facts[:FACTS]]
     if facts:
         blocks.append(SectionBlock(fields=facts))
     blocks += [SectionBlock(text=_mrkdwn(_line(event))) for event in message.events[:EVENTS]]
@@ -44,7 +46,7 @@ def payload(message: Message) -> dict[str, Any]:
         block.validate_json()
     sentences = " ".join(event.sentence for event in message.events)
     return {
-        "text": _safe(f"{message.title}. {sentences}", SECTION // 2),
+        "text": _safe(f"{message.title}. {sentences}", TEXT),
         "blocks": [block.to_dict() for block in blocks],
         "unfurl_links": False,
     }
@@ -61,8 +63,11 @@ def _mrkdwn(text: str) -> Any:
 
 
 def _safe(text: str, limit: int) -> str:
-    """Escaped after it was cut, so that no entity is cut; an escaped character is at most five."""
-    return shortened(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Escaped, and cut so that what is sent keeps within the limit and no entity is cut."""
+    kept = shortened(text, limit)
+    while len(escaped := kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")) > limit:
+        kept = shortened(kept, len(kept) - max((len(escaped) - limit) // 5, 1))
+    return escaped
 
 
 def _safe_link(url: str) -> str:
