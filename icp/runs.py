@@ -16,6 +16,7 @@ from typing import Any
 from icp import atomic
 
 SCHEMA_VERSION = 1
+REASON = 100  # characters of the reason on a terminal's line
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ class Ledger:
     def begin(self, record: RunRecord, started: datetime) -> Path:
         """Write a run down as begun; answers the file that `end` completes."""
         parts = [f"{started:%Y%m%dT%H%M%S%f}", record.command, record.icp, record.about, str(os.getpid())]
-        path = self.root / ("-".join(part for part in parts if part) + ".json")
+        name = "-".join(part for part in parts if part)
+        path = self.root / f"{name}.json"
+        while path.exists():  # two runs of one process within a microsecond of its clock
+            name += "x"
+            path = self.root / f"{name}.json"
         self.end(path, record)
         return path
 
@@ -82,4 +87,6 @@ def as_line(run: Mapping[str, Any]) -> str:
     code = "" if run["exit_code"] is None else f"exit {run['exit_code']}"
     failed = [alert["channel"] for alert in run["alerts"] if alert["error"]]
     untold = f"  [not told: {', '.join(failed)}]" if failed else ""
-    return f"{run['started'][:19]}  {what:<28}  {outcome:<20}  {code:<8} {run['revision']} {run['reason']}{untold}".rstrip()
+    reason = " ".join(run["reason"].split())
+    reason = reason if len(reason) <= REASON else reason[: REASON - 1] + "…"
+    return f"{run['started'][:19]}  {what:<28}  {outcome:<20}  {code:<8} {run['revision']} {reason}{untold}".rstrip()
