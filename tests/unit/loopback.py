@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -34,7 +36,7 @@ class HttpSink:
 
 
 @contextmanager
-def http_sink(*answers: int | str) -> Iterator[HttpSink]:
+def http_sink(*answers: int | str, tls: Path | None = None) -> Iterator[HttpSink]:
     sink = HttpSink(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,6 +60,10 @@ def http_sink(*answers: int | str) -> Iterator[HttpSink]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     sink.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:

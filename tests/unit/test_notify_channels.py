@@ -7,12 +7,18 @@ import hmac
 import json
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 
 import pytest
 import stamina
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from loopback import http_sink, smtp_sink
 
 from icp.alerts_schema import ChannelSection
@@ -194,3 +200,37 @@ def test_a_variable_that_is_not_set_is_named() -> None:
     section, _ = channel("slack", "")
     with pytest.raises(DeliveryFailed, match="URL is not set in the environment"):
         send(section, small(), NOW, {})
+
+
+def certificate(folder: Path, host: str) -> Path:
+    """A self-signed certificate for a name, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    today = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "pair.pem").write_bytes(built.public_bytes(Encoding.PEM) + private)
+    return folder / "pair.pem"
+
+
+@pytest.mark.parametrize(("owner", "arrives"), [("localhost", True), ("other.example", False)])
+def test_the_certificate_is_checked_for_the_name_although_the_address_is_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str, arrives: bool
+) -> None:
+    pair = certificate(tmp_path, owner)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pair))
+    with http_sink(tls=pair) as sink:
+        target = Target(f"https://localhost:{sink.port}/hook", allow_private=True, timeout=2)
+        if arrives:
+            post(target, b"{}", {})
+            assert sink.requests[0].headers["host"] == f"localhost:{sink.port}"
+        else:
+            with pytest.raises(DeliveryFailed, match="the connection failed"):
+                post(target, b"{}", {})
+            assert sink.requests == []

@@ -21,10 +21,10 @@ from flows.telling import Subject, observed, of_ingest, of_monitor, of_refresh
 from icp import config
 from icp.cli import app
 from icp.config import Settings
-from icp.drift_report import DriftReport, Finding, State, Watched
+from icp.drift_report import Alert, DriftReport, Finding, State, Watched
 from icp.errors import GateFailed, LockHeld
 from icp.published import PublishedStore
-from icp.runs import Ledger
+from icp.runs import Ledger, RunRecord
 
 NOW = datetime(2026, 10, 12, 7, tzinfo=UTC)
 PROJECT = """config_version: 1
@@ -184,6 +184,21 @@ def test_a_year_of_weekly_looks_tells_the_drift_once_and_the_late_quarter(tmp_pa
         "Lumenworks ICP main: drift. Employees: drift".split(". ")[0],
         "Lumenworks ICP main: drift: recovered",
         "Lumenworks ICP main: quarter late",
+    ]
+
+
+def test_prefect_hears_of_what_has_just_changed(tmp_path: Path) -> None:
+    settings = project(tmp_path)
+    publish(settings, "2026Q2")
+    alerts = (Alert("concept/employees", "entered", "Employees drift."), Alert("concept/region", "recovered", "Calm."))
+    report = DriftReport("main", "2026Q2/r1", "2026Q2", "2026-10-12", 3, 40, 10, "drift", "", {}, (), alerts, 0.2)
+    result = MonitorResult(report, settings.lake / "monitor/main/2026-10-12.json")
+    result.path.parent.mkdir(parents=True)
+    (result.path.parent / "state.json").write_text('{"as_of": "2026-10-12"}')
+    told = of_monitor(settings, Subject("monitor", "main"), result, NOW, RunRecord("monitor", "main", "", ""))
+    assert [(name, payload["key"]) for name, payload in told.prefect_events] == [
+        ("icp.drift.detected", "concept/employees"),
+        ("icp.drift.recovered", "concept/region"),
     ]
 
 
