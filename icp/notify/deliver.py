@@ -99,6 +99,8 @@ class Teller:
             send(self.alerts.channels[name], self._message(news, events, at), sent_at)
         except DeliveryFailed as error:
             return Delivery(name, len(events), str(error))
+        except Exception as error:  # noqa: BLE001  one channel must not silence the others; its text may hold a secret
+            return Delivery(name, len(events), f"unexpected {type(error).__name__}")
         memories[name] = after(memories[name], events, at)
         self._keep(memories)
         return Delivery(name, len(events))

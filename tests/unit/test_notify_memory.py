@@ -177,6 +177,18 @@ def test_a_delivery_that_failed_is_made_good_by_the_next_run(tmp_path: Path, mon
     assert "s3cr3t" not in (tmp_path / "alerts/state.json").read_text()
 
 
+def test_one_broken_channel_does_not_silence_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ICP_TEST_SECRET", "s")
+    address = {"from": "icp@example.com", "to": ["a@example.com"]}
+    broken = {"kind": "email", "host": f"{'x' * 70}.example.com", "security": "none", **address}
+    with http_sink() as sink:
+        whole = {"kind": "webhook", "url": sink.url, "secret": "${ENV:ICP_TEST_SECRET}", "allow_private": True}
+        alerts = AlertsSection.model_validate({"channels": {"broken": broken, "whole": whole}})
+        told = Teller("Lumenworks", alerts, tmp_path).tell(news_of_run(1), at=START, sent_at=START)
+    assert [(d.channel, bool(d.error)) for d in told] == [("broken", True), ("whole", False)]
+    assert len(sink.requests) == 1
+
+
 def test_names_leave_only_when_asked(tmp_path: Path) -> None:
     shown = teller(tmp_path, "https://example.com", include_account_names=True).would_send(news_of_run(1), at=START)
     hidden = teller(tmp_path, "https://example.com").would_send(news_of_run(1), at=START)
