@@ -172,7 +172,7 @@ def look(settings: Settings, state: State, at: datetime) -> Any:
     return run(settings, Subject("monitor", "main"), lambda: result, of_monitor, at)
 
 
-def test_a_year_of_weekly_looks_tells_the_drift_once_and_the_late_quarter(tmp_path: Path, sink: HttpSink) -> None:
+def test_weekly_looks_tell_the_drift_once_and_the_late_quarter(tmp_path: Path, sink: HttpSink) -> None:
     settings = project(tmp_path)
     publish(settings, "2026Q2")
     for week in range(8):
