@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def refresh_by_hand(settings: Settings, *, icp: str, quarter: str | None, now: datetime, plain: bool) -> RefreshResult:
     """Refresh one quarter and say what came of it; the bytes published are the same either way."""
-    from flows.refresh import icp_refresh, refresh
+    from flows.refresh import icp_refresh, refresh_and_tell
 
     if plain:
-        return refresh(settings, icp=icp, quarter=quarter, now=now)
+        return refresh_and_tell(settings, icp=icp, quarter=quarter, now=now)
     label = quarter or settings.calendar.last_closed(now).label
     result: RefreshResult = icp_refresh(project=str(settings.path), icp=icp, quarter=label)
     return result
@@ -25,19 +25,19 @@ def refresh_by_hand(settings: Settings, *, icp: str, quarter: str | None, now: d
 
 def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, plain: bool) -> IngestResult:
     """Land what is new of one source or of all."""
-    from flows.ingest import icp_ingest, ingest
+    from flows.ingest import icp_ingest, ingest_and_tell
 
     if plain:
-        return ingest(settings, source=source, extracted_at=now)
+        return ingest_and_tell(settings, source=source, extracted_at=now)
     result: IngestResult = icp_ingest(project=str(settings.path), source=source)
     return result
 
 
 def monitor_by_hand(settings: Settings, *, icp: str, as_of: str | None, now: datetime, plain: bool) -> MonitorResult:
     """Look once for drift between quarters; what is written is the same either way."""
-    from flows.monitor import icp_monitor, moment, monitor
+    from flows.monitor import icp_monitor, moment, monitor_and_tell
 
     if plain:
-        return monitor(settings, icp=icp, as_of=moment(settings, as_of, now))
+        return monitor_and_tell(settings, icp=icp, as_of=moment(settings, as_of, now))
     result: MonitorResult = icp_monitor(project=str(settings.path), icp=icp, as_of=as_of)
     return result

@@ -74,6 +74,25 @@ def ingest(
     return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports))
 
 
+def ingest_and_tell(
+    settings: Settings, *, source: str | None, extracted_at: datetime, run: Runner = plainly
+) -> IngestResult:
+    """`ingest`, kept in the ledger of runs; refused loads and a late quarter are told to the channels of icp.yml."""
+    from flows.telling import Subject, observed, of_ingest
+
+    for name in [source] if source else []:
+        settings.source(name)
+    return observed(
+        settings,
+        Subject("ingest", "", source or ""),
+        lambda: ingest(settings, source=source, extracted_at=extracted_at, run=run),
+        of_ingest,
+        at=extracted_at,
+        clock=lambda: datetime.now(UTC),
+        to_prefect=run is as_task,
+    )
+
+
 @flow
 def icp_ingest(project: str = "icp.yml", source: str | None = None) -> IngestResult:
     """Land the project's extracts; a refused load fails the run, after every other load has landed.
@@ -83,7 +102,7 @@ def icp_ingest(project: str = "icp.yml", source: str | None = None) -> IngestRes
     """
     from icp.config import load
 
-    result = ingest(load(Path(project)), source=source, extracted_at=datetime.now(UTC), run=as_task)
+    result = ingest_and_tell(load(Path(project)), source=source, extracted_at=datetime.now(UTC), run=as_task)
     raise_if_refused(result)
     return result
 

@@ -47,13 +47,29 @@ def monitor(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plai
     return MonitorResult(report, path)
 
 
+def monitor_and_tell(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plainly) -> MonitorResult:
+    """`monitor`, kept in the ledger of runs and told to the channels of icp.yml; raises what `monitor` does."""
+    from flows.telling import Subject, observed, of_monitor
+
+    settings.icp(icp)
+    return observed(
+        settings,
+        Subject("monitor", icp),
+        lambda: monitor(settings, icp=icp, as_of=as_of, run=run),
+        of_monitor,
+        at=as_of,
+        clock=lambda: datetime.now(UTC),
+        to_prefect=run is as_task,
+    )
+
+
 @flow(flow_run_name="icp-monitor-{icp}")
 def icp_monitor(project: str = "icp.yml", icp: str = "main", as_of: str | None = None) -> MonitorResult:
     """Watch one ICP between quarters (as of now, or of a date)."""
     from icp.config import load
 
     settings = load(Path(project))
-    result = monitor(settings, icp=icp, as_of=moment(settings, as_of, datetime.now(UTC)), run=as_task)
+    result = monitor_and_tell(settings, icp=icp, as_of=moment(settings, as_of, datetime.now(UTC)), run=as_task)
     create_markdown_artifact(
         markdown=as_markdown(result.report), key=f"icp-{icp}-drift", description=result.report.headline
     )

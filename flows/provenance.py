@@ -9,11 +9,11 @@ from pathlib import Path
 import icp
 
 _SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv", ".html", ".j2", ".css", ".txt"}
-_SKIPPED = {"target", "logs", "__pycache__", "demo"}
+_SKIPPED = {"target", "logs", "__pycache__", "demo", "notify"}
 
 
 def code_hash(dbt_project: Path) -> str:
-    """One hash over every file whose change could change a published byte; the demo generator is not among them."""
+    """One hash over every file whose change could change a published byte; the demo and alerts are not among them."""
     package = Path(icp.__file__).parent
     roots = [package, package.parent / "flows", package.parent / "expectations", dbt_project]
     own_suites = dbt_project.parent / "expectations"

@@ -69,12 +69,33 @@ def refresh(
     return RefreshResult("published", plan.quarter.label, steps.published_verdict(revision), revision, decision)
 
 
+def refresh_and_tell(
+    settings: Settings, *, icp: str, quarter: str | None, now: datetime, run: Runner = plainly
+) -> RefreshResult:
+    """`refresh`, kept in the ledger of runs and told to the channels of icp.yml; raises what `refresh` does."""
+    from flows.telling import Subject, observed, of_refresh
+
+    settings.icp(icp)
+    calendar = settings.calendar
+    chosen = calendar.quarter(quarter) if quarter else calendar.last_closed(now)
+    calendar.require_closed(chosen, now)
+    return observed(
+        settings,
+        Subject("refresh", icp, chosen.label),
+        lambda: refresh(settings, icp=icp, quarter=quarter, now=now, run=run),
+        of_refresh,
+        at=now,
+        clock=lambda: datetime.now(UTC),
+        to_prefect=run is as_task,
+    )
+
+
 @flow(flow_run_name="icp-refresh-{icp}-{quarter}")
 def icp_refresh(project: str = "icp.yml", icp: str = "main", quarter: str | None = None) -> RefreshResult:
     """Refresh one ICP for a quarter (the last one that closed and settled, when none is named)."""
     from icp.config import load
 
-    result = refresh(load(Path(project)), icp=icp, quarter=quarter, now=datetime.now(UTC), run=as_task)
+    result = refresh_and_tell(load(Path(project)), icp=icp, quarter=quarter, now=datetime.now(UTC), run=as_task)
     create_markdown_artifact(
         markdown=_artifact(result), key=f"icp-{icp}-{result.quarter.lower()}", description=result.verdict
     )

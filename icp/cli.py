@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icp.cli_alerts import alert, runs
 from icp.cli_project import check, init, new_app
 from icp.errors import IcpError
 
@@ -29,6 +30,8 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(new_app, name="new")
 app.command()(init)
 app.command()(check)
+app.command()(alert)
+app.command()(runs)
 
 Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
 IcpName = Annotated[str, typer.Option("--icp", help="Which ICP of the project.")]

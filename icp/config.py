@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from icp import contract, yaml_lines
+from icp.alerts_schema import AlertsSection
 from icp.calendar import Calendar
 from icp.config_schema import ConfigFile, IcpSettings, SourceSettings, TableMapping
 from icp.contract import Contract
@@ -35,7 +36,8 @@ ATTRIBUTE_PREFIX = "attr_"
 class Settings:
     """What a run is told: the checked content of icp.yml with all paths made absolute.
 
-    `config_hash` identifies everything that was read, overrides included; it goes into every published manifest.
+    `config_hash` identifies everything that was read, overrides included; it goes into every published manifest. Who is
+    told (`alerts`) is left out of it: a new channel makes no new revision.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Settings:
     contract: Contract = field(repr=False)
     config_hash: str = ""
     hypotheses: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict, repr=False)
+    alerts: AlertsSection = field(default_factory=AlertsSection)
 
     @property
     def declared_attributes(self) -> tuple[Attribute, ...]:
@@ -120,6 +123,7 @@ def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contra
     read = (
         {**content, "hypotheses": {n: [asdict(h) for h in own] for n, own in believed.items()}} if believed else content
     )
+    read = {name: section for name, section in read.items() if name != "alerts"}
     canonical = json.dumps(read, sort_keys=True, default=str, ensure_ascii=False)
     return Settings(
         path=file,
@@ -134,6 +138,7 @@ def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contra
         contract=landing,
         config_hash=hashlib.sha256(canonical.encode()).hexdigest(),
         hypotheses=believed,
+        alerts=config.alerts,
     )
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from icp.alerts_schema import AlertsSection
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -318,6 +319,7 @@ class ConfigFile(Section):
     calendar: CalendarSection = CalendarSection()
     sources: dict[Name, SourceSettings]
     icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)]
+    alerts: AlertsSection = AlertsSection()
 
     @field_validator("lake")
     @classmethod

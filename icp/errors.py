@@ -37,3 +37,9 @@ class NotEnoughEvidence(IcpError):
     """The data cannot support a profile; a first-class result, not a failure of the run."""
 
     exit_code = 7
+
+
+class DeliveryError(IcpError):
+    """`icp alert` could not reach a channel; a run that cannot tell somebody only warns and is tried again."""
+
+    exit_code = 6

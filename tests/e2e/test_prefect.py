@@ -154,3 +154,6 @@ def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server
     assert "First profile" in artifact["data"]
     tasks = server.post("/task_runs/filter", {"task_runs": {}, "flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {"build_features", "derive_profile", "publish_revision"} <= {t["name"].rsplit("-", 1)[0] for t in tasks}
+    wanted = {"filter": {"event": {"name": ["icp.refresh.candidate"]}}}
+    events = wait_until(lambda: server.post("/events/filter", wanted)["events"], 30, "the event of the candidate")
+    assert events[0]["payload"]["revision"] == "2024Q4/r1"

@@ -247,3 +247,42 @@ def test_a_good_customer_is_judged_after_a_year_unless_said_otherwise(tmp_path: 
     ]
     best = config.load(write(tmp_path, GOOD.replace("{kind: won}", "{kind: best_customer}")), {})
     assert best.icp("main").label.horizon == 1
+
+
+ALERTS = """alerts:
+  cool_down_hours: 48
+  channels:
+    team: {kind: slack, url: "${ENV:ICP_SLACK_URL}"}
+    post: {kind: email, host: smtp.example.com, from: icp@example.com, to: [a@example.com]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "${ENV:ICP_SLACK_URL}",
+            "https://hooks.slack.com/services/T/B/x",
+            "line 34: alerts.channels.team: the address",
+        ),
+        ("kind: slack", "kind: teams, secrets: x", "alerts.channels.team.secrets: unknown key. Did you mean `secret`?"),
+        ('url: "${ENV:ICP_SLACK_URL}"', "severity: info", "a channel of kind slack needs `url`"),
+        ("host: smtp.example.com, ", "", "line 35: alerts.channels.post: a channel of kind email needs `host`"),
+        ("from: icp@example.com", 'from: "a@b.c, x"', "is not an e-mail address"),
+        ("cool_down_hours: 48", "cool_down_hours: -1", "line 32: alerts.cool_down_hours"),
+        ("kind: slack", "kind: webhook", "a channel of kind webhook needs `secret`"),
+        ("kind: slack", "kind: webhook, secret: abc", "secrets are not written into icp.yml"),
+        ("cool_down_hours: 48", "report_url: ftp://x", "must begin with https://"),
+    ],
+)
+def test_what_is_wrong_with_alerts_is_said_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert ALERTS.count(old) == 1
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, GOOD + ALERTS.replace(old, new)), {})
+    assert said in str(caught.value)
+
+
+def test_who_is_told_changes_no_revision(tmp_path: Path) -> None:
+    plain = config.load(write(tmp_path, GOOD), {})
+    told = config.load(write(tmp_path, GOOD + ALERTS), {})
+    assert list(told.alerts.channels) == ["team", "post"] and told.config_hash == plain.config_hash
