@@ -95,7 +95,9 @@ def test_every_mart_has_an_enforced_contract(models: dict[str, Any]) -> None:
     assert open_ended == chosen_by_the_user
 
 
-def test_every_feature_model_is_tested_for_facts_from_the_future(models: dict[str, Any], tests_of: dict[str, list[str]]) -> None:
+def test_every_feature_model_is_tested_for_facts_from_the_future(
+    models: dict[str, Any], tests_of: dict[str, list[str]]
+) -> None:
     """Models of dated facts date the newest one; those of CRM attributes rest on the test of `known_at` in the frame."""
     of_the_crm = {f"feat_account__{theme}" for theme in ("age", "company", "industry", "location", "size", "structure")}
     dated = {name for name in models if name.startswith("feat_account__") and "observed_in_time" in tests_of[name]}
@@ -109,7 +111,9 @@ def test_everything_published_is_an_exposure_with_an_owner(built: tuple[Any, Any
     assert {d for exposure in exposures for d in exposure.depends_on.nodes} == marts
     assert all(exposure.owner.name and exposure.description for exposure in exposures)
     readme = (PROJECT.parent / "README.md").read_text(encoding="utf-8")
-    published = set(re.findall(r"`([\w.]+\.\w+|lists/)`", readme[readme.index("| file |") : readme.index("4. `icp explain")]))
+    published = set(
+        re.findall(r"`([\w.]+\.\w+|lists/)`", readme[readme.index("| file |") : readme.index("4. `icp explain")])
+    )
     assert published - {"manifest.json"} <= set(re.findall(r"[\w.]+\.\w+|lists/", " ".join(e.label for e in exposures)))
 
 

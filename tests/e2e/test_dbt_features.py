@@ -340,13 +340,21 @@ def test_accounts_and_deals_alone_are_enough(market: Market, declares: set[str])
 def test_the_new_tables_are_read_as_known_then(spring: dict[str, dict[str, Any]]) -> None:
     opened, now, late = spring["d-won"], spring["score:acme"], spring["score:late"]
     assert (opened["employees_growth"], now["employees_growth"]) == (100.0, None)
-    assert (opened["sells_to"], opened["ownership"], opened["funding_stage"]) == ("Businesses", "Venture-backed", "Series A")
+    assert (opened["sells_to"], opened["ownership"], opened["funding_stage"]) == (
+        "Businesses",
+        "Venture-backed",
+        "Series A",
+    )
     assert (opened["months_since_funding"], opened["is_subsidiary"], opened["parent_is_customer"]) == (10.0, True, True)
     assert (opened["first_touch_channel"], opened["pricing_views_90d"]) == ("Organic search", 2.0)
     assert (opened["technologies_added_365d"], now["technologies_added_90d"]) == (1.0, 1.0)
     assert (opened["uses_competitor"], now["uses_competitor"], now["dropped_competitor_90d"]) == (True, False, True)
     assert late["evaluates_competitor"] is True
-    assert (opened["contacts_known"], opened["buying_roles"], opened["senior_contact_share"]) == (2.0, "|champion|", 100.0)
+    assert (opened["contacts_known"], opened["buying_roles"], opened["senior_contact_share"]) == (
+        2.0,
+        "|champion|",
+        100.0,
+    )
     assert (now["contacts_known"], now["buying_roles"]) == (3.0, "|blocker|champion|user|")
     assert (opened["is_referred"], now["is_referred"]) == (False, True)
     assert (late["customer_links"], late["investor_links"], spring["d-late"]["customer_links"]) == (2.0, 1.0, 0.0)

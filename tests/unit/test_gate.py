@@ -187,7 +187,11 @@ GOOD = {
         participation=["attended"],
     ),
     "contacts": landed(
-        "contacts", contact_id=["p"], account_id=["1"], created_at=moments("2024-01-01"), modified_at=moments("2025-01-01")
+        "contacts",
+        contact_id=["p"],
+        account_id=["1"],
+        created_at=moments("2024-01-01"),
+        modified_at=moments("2025-01-01"),
     ),
     "competitor_signals": landed(
         "competitor_signals",
