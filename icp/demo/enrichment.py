@@ -39,7 +39,8 @@ class Enrichment:
 
     def rounds_by(self, companies: Ints, day: np.datetime64) -> Ints:
         """How many funding rounds each of these companies had closed by this day."""
-        return (self.round_on[companies] < day).sum(axis=1).astype(np.int64)
+        counts: Ints = (self.round_on[companies] < day).sum(axis=1).astype(np.int64)
+        return counts
 
 
 def build_enrichment(seed: int, universe: Universe) -> Enrichment:

@@ -69,7 +69,8 @@ def build_links(seed: int, universe: Universe, history: History) -> pd.DataFrame
         {"company": company, "other": other, "kind": kind, "day": _dates(rng, count).astype("datetime64[s]")}
     )
     known = links[universe.has_own_domain[company] & (company != other)].drop_duplicates(["company", "other", "kind"])
-    return known.sort_values(["day", "company", "other"], kind="stable", ignore_index=True)
+    ordered: pd.DataFrame = known.sort_values(["day", "company", "other"], kind="stable", ignore_index=True)
+    return ordered
 
 
 def link_lines(links: pd.DataFrame, records: AccountRecords, universe: Universe, extract: Extract) -> list[str]:

@@ -133,6 +133,8 @@ def test_every_feature_declares_itself(models: dict[str, Any]) -> None:
         "content_views_90d", "first_touch_channel", "evaluates_competitor", "dropped_competitor_90d",
     }  # fmt: skip
     assert all(a.description for a in declared)
+    page = (PROJECT.parent / "docs/attributes.md").read_text(encoding="utf-8")
+    assert {a.name for a in declared} == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
 
 def test_no_feature_knows_the_outcome(models: dict[str, Any]) -> None:
