@@ -68,7 +68,9 @@ def test_it_builds_on_no_data_and_every_unit_test_passes(built: tuple[Any, Any])
 def test_every_model_that_branches_has_a_unit_test(built: tuple[Any, Any]) -> None:
     tested = {unit_test.model for unit_test in built[0].unit_tests.values()}
     branches = re.compile(r"\bcase\b|\bcoalesce\(|\bqualify\b", re.IGNORECASE)
-    branching = {p.stem for p in MODELS if p.parent.name != "staging" and branches.search(p.read_text(encoding="utf-8"))}
+    branching = {
+        p.stem for p in MODELS if p.parent.name != "staging" and branches.search(p.read_text(encoding="utf-8"))
+    }
     assert branching - tested == set()
 
 
