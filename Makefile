@@ -40,6 +40,13 @@ fix: $(VENV)/.dev                ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# A warehouse without data is enough: the page shows models, columns, tests, lineage and what is published from them.
+DBT_DOCS := --project-dir dbt_project --profiles-dir dbt_project --target-path target/docs --quiet
+docs: $(VENV)/.runtime           ## the data model as one page that needs no server
+	@mkdir -p dbt_project/target/docs
+	@export ICP_WAREHOUSE=dbt_project/target/docs/warehouse.duckdb && $(BIN)/dbt build $(DBT_DOCS) --exclude-resource-type test unit_test && $(BIN)/dbt docs generate --static $(DBT_DOCS)
+	@echo dbt_project/target/docs/static_index.html
+
 $(BENCH)/.peers: benchmarks/requirements-peers.txt
 	@echo "Setting up $(BENCH) for the peers (first run only) ..." >&2
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)

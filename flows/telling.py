@@ -202,10 +202,10 @@ def _risers(revision: Path, most: int = 10) -> tuple[str, ...]:
 def of_monitor(settings: Settings, subject: Subject, result: MonitorResult, at: datetime, record: RunRecord) -> Told:
     """A look for drift. A look back at an earlier day tells nothing: later looks have told already."""
     report = result.report
-    path = result.path.relative_to(settings.lake).as_posix()
     done = replace(record, exit_code=0, outcome=report.state, reason=report.headline, revision=report.baseline)
-    if report.as_of < str(_json(result.path.parent / "state.json").get("as_of", "")):
+    if result.path is None:
         return Told(done, News("monitor", subject.icp))
+    path = result.path.relative_to(settings.lake).as_posix()
     news = with_success(subject, drift_news(settings, report, path), at)
     emitted = tuple(
         (

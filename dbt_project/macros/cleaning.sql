@@ -4,6 +4,13 @@
 {%- endmacro %}
 
 
+{# The digits of a NAICS or SIC code, with or without the name of the system; null for anything else. #}
+{% macro code_digits(column) -%}
+  {%- set code = "replace(replace(" ~ synonym_key(column) ~ ", 'naics', ''), 'sic', '')" -%}
+  case when {{ regexp_replace_all(code, '[0-9]', '') }} = '' then {{ code }} end
+{%- endmacro %}
+
+
 {# Text as given but tidy: one space between words, no underscores, and a capital when the case carries nothing. #}
 {% macro tidy(column) -%}
   {%- set spaced = "trim(" ~ regexp_replace_all("replace(" ~ column ~ ", '_', ' ')", '\\s+', ' ') ~ ")" -%}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icp.demo.accounts import AccountRecords
+from icp.demo.enrichment import Enrichment, funding_texts
 from icp.demo.sales import History
 from icp.demo.timeline import (
     DAY,
@@ -30,8 +31,11 @@ from icp.demo.vocabulary import (
     COUNTRIES,
     LOGO_STYLES,
     MONTHS,
+    OPERATING_MODELS,
     OWNER_TEAMS,
+    OWNERSHIPS,
     REGIONS,
+    SELLS_TO,
     UNPARSEABLE_EMPLOYEES,
     UNPARSEABLE_REVENUE,
 )
@@ -55,6 +59,7 @@ class _Delivered:
     records: AccountRecords
     universe: Universe
     related: Relations
+    enrichment: Enrichment
     rows: Ints
     delivery: int
 
@@ -186,15 +191,38 @@ def _custom(delivered: _Delivered) -> dict[str, list[str | None]]:
     }
 
 
+def _enriched(delivered: _Delivered) -> dict[str, list[str | None]]:
+    """Properties an enrichment vendor fills in."""
+    enrichment, c = delivered.enrichment, delivered.company
+
+    def told(field: str, values: Ints) -> list[str | None]:
+        return _optional([str(v) for v in values[c].tolist()], enrichment.known[field][c].tolist())
+
+    def named(field: str, values: Ints, names: tuple[str, ...]) -> list[str | None]:
+        return _choice(values[c], names, enrichment.known[field][c].tolist())
+
+    parents = enrichment.parent[c].tolist()
+    return {
+        "sells_to": named("sells_to", enrichment.sells_to, SELLS_TO),
+        "operating_model": named("operating_model", enrichment.operating_model, OPERATING_MODELS),
+        "ownership": named("ownership", enrichment.ownership, OWNERSHIPS),
+        **funding_texts(enrichment, c, STARTS[delivered.delivery]),
+        "technology_spend": told("spend", enrichment.technology_spend),
+        "site_traffic": told("web", enrichment.site_traffic),
+        "social_followers": told("web", enrichment.social_followers),
+        "parent_company_id": [str(delivered.records.record_id[p]) if p >= 0 else None for p in parents],
+    }
+
+
 def company_lines(
-    seed: int, records: AccountRecords, universe: Universe, related: Relations, delivery: int
+    seed: int, records: AccountRecords, universe: Universe, related: Relations, enrichment: Enrichment, delivery: int
 ) -> Iterator[str]:
     """One delivery of companies, one JSON object per line."""
     rng = random_source(seed, f"companies {delivery}")
     chance = rng.random(len(records.company)) < 0.02
     rows = _rows(records, universe, related, chance, delivery)
-    delivered = _Delivered(records, universe, related, rows, delivery)
-    columns = _standard(delivered) | _custom(delivered)
+    delivered = _Delivered(records, universe, related, enrichment, rows, delivery)
+    columns = _standard(delivered) | _custom(delivered) | _enriched(delivered)
     columns["merged_into_id"], columns["hs_merged_object_ids"] = _merge_notes(records, rows, delivery - 1)
     columns["createdate"] = list(iso(hours_later(records.created_on[rows], 8)))
     columns["hs_lastmodifieddate"] = list(iso(_modified(rng, records, rows, delivery)))

@@ -14,14 +14,17 @@ from icp.demo.companies_extract import company_lines, relations
 from icp.demo.customers_extract import answer_text, build_answers, build_invoices, build_subscriptions, invoice_lines
 from icp.demo.deals import build_deals, deal_versions
 from icp.demo.deals_extract import deal_lines
+from icp.demo.enrichment import build_enrichment
+from icp.demo.network_extract import build_contacts, build_links, build_signals, contact_lines, link_lines, signal_lines
 from icp.demo.sales import FULL_SIZE, History, sell
 from icp.demo.signals_extract import event_lines, parquet_bytes, technology_lines, web_table
 from icp.demo.timeline import extracts, history_and_extracts
 from icp.demo.truth import truth, truth_text
 from icp.demo.universe import Universe, build_universe
+from icp.demo.web import page_views
 from icp.errors import ConfigError
 
-VERSION = 2
+VERSION = 3
 """Raise it whenever the same seed would give other files."""
 
 DEFAULT_SEED = 20261001
@@ -94,9 +97,12 @@ def _files(seed: int, universe: Universe, history: History) -> Iterator[tuple[st
     versions = deal_versions(seed, deals)
     subscriptions = build_subscriptions(seed, deals)
     invoices, answers = build_invoices(seed, subscriptions), build_answers(seed, subscriptions)
+    enrichment, pages = build_enrichment(seed, universe), page_views(seed, history.web)
+    signals, links = build_signals(seed, universe), build_links(seed, universe, history)
+    contacts = build_contacts(seed, universe)
     for extract in extracts():
         day, i = extract.dated, extract.index
-        yield f"crm/companies_{day}.jsonl", _text(company_lines(seed, records, universe, related, i))
+        yield f"crm/companies_{day}.jsonl", _text(company_lines(seed, records, universe, related, enrichment, i))
         yield f"crm/deals_{day}.jsonl", _text(deal_lines(versions, records, universe, i))
         yield f"technographics/technologies_{day}.csv", _text(technology_lines(seed, universe, extract))
     for extract in history_and_extracts():
@@ -104,7 +110,10 @@ def _files(seed: int, universe: Universe, history: History) -> Iterator[tuple[st
         yield f"billing/invoices_{day}.csv", _text(invoice_lines(invoices, records, extract))
         if answered := answer_text(answers, universe, extract):
             yield f"surveys/nps_{day}.csv", answered.encode()
-        yield f"analytics/visits_{day}.parquet", parquet_bytes(web_table(seed, universe, history.web, extract))
+        yield f"analytics/visits_{day}.parquet", parquet_bytes(web_table(seed, universe, history.web, pages, extract))
+        yield f"people/contacts_{day}.csv", _text(contact_lines(contacts, records, extract))
+        yield f"network/signals_{day}.csv", _text(signal_lines(signals, universe, extract))
+        yield f"network/links_{day}.csv", _text(link_lines(links, records, universe, extract))
         yield f"events/participation_{day}.csv", _text(event_lines(seed, universe, extract))
 
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from icp.demo.planted import TECHNOLOGIES
 from icp.demo.timeline import DAY, STARTS, WEB_FROM, Days, Extract, Ints, random_source
 from icp.demo.universe import Universe
-from icp.demo.vocabulary import EVENTS
-from icp.demo.web import WebLog
+from icp.demo.vocabulary import CHANNELS, EVENTS
+from icp.demo.web import PageViews, WebLog
 
 NOT_CRAWLED = 0.03
 ATTENDS = 0.05
@@ -58,11 +58,12 @@ def _strangers(seed: int, extract: Extract, since: np.datetime64) -> pd.DataFram
             "day": np.repeat(days, len(INTERNET_PROVIDERS)).astype("datetime64[s]"),
             "domain": np.tile(np.array(INTERNET_PROVIDERS, dtype=object), len(days)),
             "sessions": sessions, "views": sessions * 2, "key_events": rng.poisson(1.0, len(sessions)),
+            "pricing": 0, "product": 0, "content": 0, "channel": "(none)",
         }
     )  # fmt: skip
 
 
-def web_table(seed: int, universe: Universe, web: WebLog, extract: Extract) -> pa.Table:
+def web_table(seed: int, universe: Universe, web: WebLog, pages: PageViews, extract: Extract) -> pa.Table:
     """GA4 report rows by day and company domain; analytics restates the last two days of the previous delivery."""
     since = max(extract.since, WEB_FROM) if extract.index == 0 else extract.since - 2 * DAY
     day = web.day
@@ -71,6 +72,8 @@ def web_table(seed: int, universe: Universe, web: WebLog, extract: Extract) -> p
         {
             "day": day[keep].astype("datetime64[s]"), "domain": universe.own_domain[web.company[keep]],
             "sessions": web.sessions[keep], "views": web.views[keep], "key_events": web.key_events[keep],
+            "pricing": pages.pricing[keep], "product": pages.product[keep], "content": pages.content[keep],
+            "channel": np.array(CHANNELS, dtype=object)[pages.channel[keep]],
         }
     )  # fmt: skip
     rows = pd.concat([seen, _strangers(seed, extract, since)]).sort_values(["day", "domain"], kind="stable")
@@ -82,6 +85,10 @@ def web_table(seed: int, universe: Universe, web: WebLog, extract: Extract) -> p
             "sessions": pa.array(rows["sessions"].to_numpy(), pa.int64()),
             "screenPageViews": pa.array(rows["views"].to_numpy(), pa.int64()),
             "keyEvents": pa.array(rows["key_events"].to_numpy(), pa.int64()),
+            "pricingViews": pa.array(rows["pricing"].to_numpy(), pa.int64()),
+            "productViews": pa.array(rows["product"].to_numpy(), pa.int64()),
+            "contentViews": pa.array(rows["content"].to_numpy(), pa.int64()),
+            "sessionDefaultChannelGroup": pa.array(rows["channel"].tolist(), pa.string()),
         }
     )
 

@@ -103,3 +103,18 @@ EVENTS: tuple[tuple[str, int], ...] = (
     ("OpsCon", 11),
 )
 """Yearly conferences and the month they take place in."""
+
+SELLS_TO: tuple[str, ...] = ("B2B", "B2C", "B2B2C", "Public sector")
+OPERATING_MODELS: tuple[str, ...] = ("PLG", "Sales-led", "Partners", "Marketplace")
+OWNERSHIPS: tuple[str, ...] = ("privately held", "VC-backed", "Private equity", "public company", "Non-profit")
+FUNDING_STAGES: tuple[str, ...] = (
+    "bootstrapped", "SEED", "SERIES_A", "Series B", "SERIES_C", "SERIES_D", "SERIES_E",
+)  # fmt: skip
+"""Stage after so many rounds, as the vendor writes it."""
+
+COMPETITORS: tuple[str, ...] = ("Tallywise", "Quillbase", "Orbitdesk")
+LINK_KINDS: tuple[str, ...] = ("Shared investor", "Board", "Partner", "Referral")
+CHANNELS: tuple[str, ...] = ("Organic Search", "Direct", "Paid Search", "Referral", "Email", "Organic Social")
+BUYING_ROLES: tuple[str, ...] = ("DECISION_MAKER", "CHAMPION", "END_USER", "INFLUENCER", "BUDGET_HOLDER")
+SENIORITIES: tuple[str, ...] = ("entry", "senior", "manager", "director", "vp", "executive")
+DEPARTMENTS: tuple[str, ...] = ("engineering", "marketing", "sales", "finance", "operations")

@@ -8,6 +8,7 @@ import numpy as np
 
 from icp.demo.timeline import DAY, STARTS, WEB_FROM, Days, Ints, random_source
 from icp.demo.universe import Universe
+from icp.demo.vocabulary import CHANNELS
 
 _DAYS = int((STARTS[-1] - WEB_FROM) / DAY)
 _STRIDE = 4096
@@ -56,6 +57,26 @@ class WebLog:
         sessions = np.concatenate([[0], np.cumsum(self.sessions)])
         key_events = np.concatenate([[0], np.cumsum(self.key_events)])
         return sessions[last] - sessions[first], key_events[last] - key_events[first]
+
+
+@dataclass(frozen=True)
+class PageViews:
+    """Of each row of a web log: views of three kinds of pages, and the channel of the day's first session."""
+
+    pricing: Ints
+    product: Ints
+    content: Ints
+    channel: Ints
+
+
+def page_views(seed: int, web: WebLog) -> PageViews:
+    """Which pages were viewed: the same shares for everybody, so they tell no more than the views themselves."""
+    rng = random_source(seed, "pages")
+    pricing = rng.binomial(web.views, 0.08)
+    product = rng.binomial(web.views - pricing, 0.35)
+    content = rng.binomial(web.views - pricing - product, 0.5)
+    channel = rng.choice(len(CHANNELS), len(web.key), p=(0.34, 0.24, 0.16, 0.10, 0.09, 0.07))
+    return PageViews(pricing, product, content, channel)
 
 
 def _log(rng: np.random.Generator, companies: Ints, day_number: Ints, conversion: float) -> WebLog:

@@ -110,6 +110,15 @@ def test_it_builds_on_no_data_and_every_unit_test_passes(built: tuple[Any, Any])
     assert len(unit_tests) == len(built[0].unit_tests) >= 15
 
 
+def test_every_model_that_branches_has_a_unit_test(built: tuple[Any, Any]) -> None:
+    tested = {unit_test.model for unit_test in built[0].unit_tests.values()}
+    branches = re.compile(r"\bcase\b|\bcoalesce\(|\bqualify\b", re.IGNORECASE)
+    branching = {
+        p.stem for p in MODELS if p.parent.name != "staging" and branches.search(p.read_text(encoding="utf-8"))
+    }
+    assert branching - tested == set()
+
+
 def test_only_staging_reads_sources(models: dict[str, Any]) -> None:
     readers = {name for name, node in models.items() if any(d.startswith("source.") for d in node.depends_on.nodes)}
     assert readers == {name for name in models if name.startswith("stg_")}
@@ -130,7 +139,8 @@ def test_every_landed_table_has_its_staging_model(built: tuple[Any, Any], models
 def test_every_model_is_described_and_its_key_tested(models: dict[str, Any], tests_of: dict[str, list[str]]) -> None:
     assert [name for name, node in models.items() if not node.description] == []
     keyless = {"fct_tier_migration"}  # its key has empty parts: a new account has no previous tier
-    assert [name for name in models if "primary_key" not in tests_of.get(name, []) and name not in keyless] == []
+    keys = {"primary_key", "observed_in_time"}
+    assert [name for name in models if not keys & set(tests_of.get(name, [])) and name not in keyless] == []
 
 
 def test_every_mart_has_an_enforced_contract(models: dict[str, Any]) -> None:
@@ -139,22 +149,46 @@ def test_every_mart_has_an_enforced_contract(models: dict[str, Any]) -> None:
     assert open_ended == chosen_by_the_user
 
 
+def test_every_feature_model_is_tested_for_facts_from_the_future(
+    models: dict[str, Any], tests_of: dict[str, list[str]]
+) -> None:
+    """Models of dated facts date the newest one; those of CRM attributes rest on the test of `known_at` in the frame."""
+    of_the_crm = {f"feat_account__{theme}" for theme in ("age", "company", "industry", "location", "size", "structure")}
+    dated = {name for name in models if name.startswith("feat_account__") and "observed_in_time" in tests_of[name]}
+    assert {name for name in models if name.startswith("feat_account__")} == dated | of_the_crm
+    assert "known_before_observation" in tests_of["fct_account_features"]
+
+
+def test_everything_published_is_an_exposure_with_an_owner(built: tuple[Any, Any], models: dict[str, Any]) -> None:
+    exposures = built[0].exposures.values()
+    marts = {node.unique_id for name, node in models.items() if name.startswith("fct_")}
+    assert {d for exposure in exposures for d in exposure.depends_on.nodes} == marts
+    assert all(exposure.owner.name and exposure.description for exposure in exposures)
+    readme = (PROJECT.parent / "README.md").read_text(encoding="utf-8")
+    published = set(
+        re.findall(r"`([\w.]+\.\w+|lists/)`", readme[readme.index("| file |") : readme.index("4. `icp explain")])
+    )
+    assert published - {"manifest.json"} <= set(re.findall(r"[\w.]+\.\w+|lists/", " ".join(e.label for e in exposures)))
+
+
+def test_every_model_belongs_to_a_group_with_an_owner(built: tuple[Any, Any], models: dict[str, Any]) -> None:
+    groups = {group.name for group in built[0].groups.values() if group.owner.name}
+    assert {node.config.group for node in models.values()} == groups
+
+
 def test_every_feature_declares_itself(models: dict[str, Any]) -> None:
     node = models["fct_account_features"]
     columns = {name: {"description": c.description, "meta": c.meta} for name, c in node.columns.items()}
     declared = attributes.from_columns(columns, node.name)
-    assert {a.name for a in declared} == {
-        "employees", "annual_revenue", "industry", "country", "region", "company_age_years", "technologies",
-        "technology_count", "technology_maturity", "events_365d", "visits_30d", "visits_90d", "key_events_90d",
-        "tenure_years",
-    }  # fmt: skip
+    assert len(declared) == 58
     assert {a.name for a in declared if a.axis == "intent"} == {
-        "events_365d",
-        "visits_30d",
-        "visits_90d",
-        "key_events_90d",
-    }
+        "events_365d", "events_attended_365d", "events_sponsored_365d", "visits_30d", "visits_90d", "visits_trend",
+        "key_events_30d", "key_events_90d", "key_events_trend", "pricing_views_90d", "product_views_90d",
+        "content_views_90d", "first_touch_channel", "evaluates_competitor", "dropped_competitor_90d",
+    }  # fmt: skip
     assert all(a.description for a in declared)
+    page = (PROJECT.parent / "docs/attributes.md").read_text(encoding="utf-8")
+    assert {a.name for a in declared} == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
 
 def test_every_feature_keeps_the_rules_a_refresh_insists_on(project: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from dbt_lake import FEATURES, Landing, digest, quarter_variables, rows_by, run
+from dbt_lake import FEATURES, PROJECT, Landing, digest, manifest, quarter_variables, rows_by, run
+
+from icp import contract
 
 UNTESTED = ("--exclude", "resource_type:test")
 SPRING, SUMMER = "2025-04-06 04:00:00", "2025-07-06 04:00:00"
@@ -48,7 +50,9 @@ def land_history(landing: Landing) -> None:
     """What had arrived by spring 2025."""
     accounts = [
         account("acme", company_domain="acme.com", employees=40.0, industry="COMPUTER_SOFTWARE", country="Deutschland",
-                region="Bayern", founded_year=2004.0, annual_revenue=1e6, currency="EUR", modified_at="2024-06-01"),
+                region="Bayern", founded_year=2004.0, annual_revenue=1e6, currency="EUR", modified_at="2024-06-01",
+                sells_to="b2b", ownership="VC", funding_stage="SERIES_A", last_funded_on="2024-03-01",
+                parent_account_id="bolt", employees_year_ago=20.0, site_traffic=900.0),
         account("acme-copy", company_domain="acme.com", created_at="2024-01-01", city="Munich", modified_at="2024-06-01"),
         account("old", company_domain="old.com", merged_into_account_id="bolt", is_deleted=True, modified_at="2024-09-01"),
         account("bolt", company_domain="bolt.io", employees=0.0, industry=" robotics ", country="usa", region="ca",
@@ -78,6 +82,11 @@ def land_history(landing: Landing) -> None:
         {"website": "acme.com", "company_domain": "acme.com", "activity_date": day, "visits": visits, "key_events": 1.0}
         for day, visits in (("2024-01-01", 1.0), ("2025-01-09", 5.0), ("2025-01-10", 100.0), ("2025-03-20", 7.0))
     ])  # fmt: skip
+    landing.land("web_activity", "2025-03-31", [
+        {"website": "m.acme.com", "company_domain": "acme.com", "activity_date": day, "visits": 0.0, "pricing_views": views,
+         "first_channel": channel}
+        for day, views, channel in (("2024-02-01", 1.0, "ORGANIC_SEARCH"), ("2025-01-09", 2.0, "Direct"))
+    ])  # fmt: skip
     landing.land("technologies", "2025-03-31", [
         {"website": "www.acme.com", "company_domain": "acme.com", "technology": "Snowflake",
          "first_detected_at": "2024-08-01", "last_detected_at": "2025-03-01"},
@@ -95,6 +104,29 @@ def land_history(landing: Landing) -> None:
         {"website": "acme.com", "company_domain": "acme.com", "event_name": name, "participation": how, "occurred_on": day}
         for name, how, day in (("Expo", "attended", "2023-05-01"), ("Expo", "attended", "2024-05-01"),
                                ("expo ", "Sponsored", "2024-05-01"), ("Fair", "attended", "2025-01-10"))
+    ])  # fmt: skip
+    landing.land("surveys", "2025-03-31", [
+        {"response_id": "s1", "account_id": "acme", "survey_kind": "CSAT", "score": 4.0, "responded_at": "2025-03-20"}
+    ])  # fmt: skip
+    landing.land("contacts", "2025-03-31", [
+        {"contact_id": name, "account_id": "acme", "buying_role": role, "seniority": level, "department": "IT",
+         "created_at": created, "modified_at": modified}
+        for name, role, level, created, modified in (
+            ("c1", "CHAMPION", "vp", "2024-12-01", "2024-12-01"),
+            ("c2", "End user", "entry", "2024-12-01", "2025-02-01"),
+            ("c3", "blocker", "entry", "2025-02-01", "2025-02-01"),
+        )
+    ])  # fmt: skip
+    landing.land("competitor_signals", "2025-03-31", [
+        {"website": "acme.com", "company_domain": "acme.com", "competitor": "Rival", "signal": signal, "occurred_on": day}
+        for signal, day in (("Using", "2024-02-01"), ("left", "2025-02-01"))
+    ] + [{"account_id": "late", "competitor": "Rival", "signal": "evaluates", "occurred_on": "2025-03-01"}])  # fmt: skip
+    landing.land("account_links", "2025-03-31", [
+        {"account_id": account_id, "linked_account_id": other, "link_kind": kind, "known_on": day}
+        for account_id, other, kind, day in (
+            ("late", "acme", "Shared investor", "2024-01-01"), ("late", "bolt", "partner", "2024-05-01"),
+            ("acme", "late", "referral", "2025-02-01"),
+        )
     ])  # fmt: skip
 
 
@@ -118,6 +150,20 @@ def land_future(landing: Landing) -> None:
         landing.land("event_participation", effective_at, [
             {"company_domain": "acme.com", "website": "acme.com", "event_name": "x", "occurred_on": "2025-05-01"}
         ])  # fmt: skip
+        landing.land("surveys", effective_at, [
+            {"response_id": "s2", "account_id": "acme", "survey_kind": "CSAT", "score": 1.0, "responded_at": "2025-05-01"}
+        ])  # fmt: skip
+        contact = {"account_id": "acme", "buying_role": "legal", "seniority": "ceo"}
+        landing.land("contacts", effective_at, [
+            contact | {"contact_id": "c9", "created_at": "2025-05-01", "modified_at": "2025-05-01"},
+            contact | {"contact_id": "c1", "created_at": "2024-12-01", "modified_at": "2025-05-01"},
+        ])  # fmt: skip
+        landing.land("competitor_signals", effective_at, [
+            {"account_id": "acme", "competitor": "Rival", "signal": "uses", "occurred_on": "2025-05-01"}
+        ])  # fmt: skip
+        landing.land("account_links", effective_at, [
+            {"account_id": "acme", "linked_account_id": "bolt", "link_kind": "board", "known_on": "2025-05-01"}
+        ])  # fmt: skip
 
 
 def variables(landing: Landing, as_of: str, folder: Path, **more: Any) -> dict[str, Any]:
@@ -136,6 +182,7 @@ class Market:
     def __init__(self, root: Path) -> None:
         self.root, self.landing = root, Landing(root)
         land_history(self.landing)
+        self.past = len(self.landing.loads)
         self.spring = self.build("spring", SPRING)
         land_future(self.landing)
         self.replayed = self.build("replayed", SPRING, *UNTESTED)
@@ -163,9 +210,33 @@ def spring(market: Market) -> dict[str, dict[str, Any]]:
     return rows_by(market.spring / "features.parquet", "observation_id")
 
 
+@pytest.fixture(scope="module")
+def declares() -> set[str]:
+    """The columns of the features that may become criteria."""
+    columns = next(n for n in manifest().nodes.values() if n.name == "fct_account_features").columns
+    return {name for name, column in columns.items() if "icp" in column.meta}
+
+
 def test_what_happens_later_changes_no_byte_of_an_earlier_run(market: Market) -> None:
     files = ("features.parquet", "declared.parquet")
     assert digest(*(market.spring / f for f in files)) == digest(*(market.replayed / f for f in files))
+
+
+def test_every_landed_table_has_rows_of_the_future(market: Market) -> None:
+    """Without this the test above would say nothing about a new table."""
+    landed = [table for _, table, _ in market.landing.loads[market.past :]]
+    assert {table for table in landed if landed.count(table) == 2} == set(contract.load(PROJECT).tables)
+
+
+def test_an_outcome_is_explained_alike_whenever_it_is_looked_at(
+    market: Market, spring: dict[str, dict[str, Any]], declares: set[str]
+) -> None:
+    """As read in spring and in summer, when the accounts had changed, bought and been seen more. A deal that was re-opened
+    in between is lost no more, so the deals lost before d-backdated are one fewer: a deal counts as it stands."""
+    summer = rows_by(market.summer / "features.parquet", "observation_id")
+    for name in ("d-won", "d-lost", "d-late", "d-backdated"):
+        differ = {c: (spring[name][c], summer[name][c]) for c in declares if spring[name][c] != summer[name][c]}
+        assert differ == ({"lost_deals_before": (2.0, 1.0)} if name == "d-backdated" else {}), name
 
 
 def test_the_same_parsed_project_answers_for_another_date(market: Market) -> None:
@@ -253,13 +324,41 @@ def test_best_customers_are_observed_before_the_quarter_they_are_judged_on(marke
     assert "gone@2024Q4" not in features
 
 
-def test_accounts_and_deals_alone_are_enough(market: Market) -> None:
+def test_accounts_and_deals_alone_are_enough(market: Market, declares: set[str]) -> None:
     landed = {table: market.landing.files(SPRING)[table] for table in ("accounts", "opportunities")}
     folder = market.build("bare", SPRING, *UNTESTED, landed=landed, declared_attributes=[])
     acme = rows_by(folder / "features.parquet", "observation_id")["d-won"]
     assert acme["employees"] == 40.0
-    absent = ("technologies", "technology_count", "technology_maturity", "visits_30d", "events_365d", "tenure_years")
-    assert all(acme[name] is None for name in absent)
+    told_by_the_crm = {name for name in declares if acme[name] is not None}
+    assert told_by_the_crm == {
+        "employees", "annual_revenue", "employees_growth", "industry", "country", "region", "company_age_years", "sells_to",
+        "ownership", "funding_stage", "months_since_funding", "is_subsidiary", "parent_is_customer", "has_own_domain",
+        "site_traffic", "lost_deals_before",
+    }  # fmt: skip
+
+
+def test_the_new_tables_are_read_as_known_then(spring: dict[str, dict[str, Any]]) -> None:
+    opened, now, late = spring["d-won"], spring["score:acme"], spring["score:late"]
+    assert (opened["employees_growth"], now["employees_growth"]) == (100.0, None)
+    assert (opened["sells_to"], opened["ownership"], opened["funding_stage"]) == (
+        "Businesses",
+        "Venture-backed",
+        "Series A",
+    )
+    assert (opened["months_since_funding"], opened["is_subsidiary"], opened["parent_is_customer"]) == (10.0, True, True)
+    assert (opened["first_touch_channel"], opened["pricing_views_90d"]) == ("Organic search", 2.0)
+    assert (opened["technologies_added_365d"], now["technologies_added_90d"]) == (1.0, 1.0)
+    assert (opened["uses_competitor"], now["uses_competitor"], now["dropped_competitor_90d"]) == (True, False, True)
+    assert late["evaluates_competitor"] is True
+    assert (opened["contacts_known"], opened["buying_roles"], opened["senior_contact_share"]) == (
+        2.0,
+        "|champion|",
+        100.0,
+    )
+    assert (now["contacts_known"], now["buying_roles"]) == (3.0, "|blocker|champion|user|")
+    assert (opened["is_referred"], now["is_referred"]) == (False, True)
+    assert (late["customer_links"], late["investor_links"], spring["d-late"]["customer_links"]) == (2.0, 1.0, 0.0)
+    assert (spring["score:bolt"]["is_past_customer"], spring["score:bolt"]["has_churned_365d"]) == (True, True)
 
 
 def test_what_became_of_won_deals_is_known_when_their_horizon_is_over(market: Market, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -66,6 +67,17 @@ def test_no_pure_noise_is_confirmed_in_the_last_quarter(demo_run: DemoRun) -> No
     noise = noise_of(truth(demo_run))
     assert noise
     assert confirmed(profile_of(demo_run, "2026Q3")) & noise == set()
+
+
+def test_more_than_45_attributes_are_candidates_and_known_of_somebody(demo_run: DemoRun) -> None:
+    frame = pd.read_parquet(demo_run.revision("2026Q3") / "features.parquet")
+    candidates = {attribute.column for attribute in profile_of(demo_run, "2026Q3").bins.attributes}
+    known = {name for name in candidates if name in frame and frame[name].notna().any()}
+    assert len(known) > 45
+    report = (demo_run.revision("2026Q3") / "report.html").read_text(encoding="utf-8")
+    assert {"Funding stage", "Ties to best customers", "Buying roles present"} <= set(
+        re.findall(r'row">([^<]+)<', report)
+    )
 
 
 @pytest.mark.parametrize("quarter", CHANGED)

@@ -103,7 +103,11 @@ def test_declared_attributes_become_candidates(tmp_path: Path) -> None:
             "employes:",
             "tables.accounts.columns.employes: unknown column of accounts. Did you mean `employees`?",
         ),
-        ("opportunities:", "deals:", "line 18: sources.crm.tables.deals: unknown table. Known here: accounts,"),
+        (
+            "opportunities:",
+            "deals:",
+            "line 18: sources.crm.tables.deals: unknown table. Known here: account_links, accounts,",
+        ),
         (
             "website:",
             "company_domain:",

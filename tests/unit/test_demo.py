@@ -161,9 +161,11 @@ def test_one_baseline_before_the_first_quarter_then_one_delivery_two_days_into_t
 # -- the extracts through the real mapping -----------------------------------------------------------------------------
 
 
-def test_config_is_accepted_and_names_the_six_sources(project: Path) -> None:
+def test_config_is_accepted_and_names_the_eight_sources(project: Path) -> None:
     settings = icp.config.load(project, environ={})
-    assert list(settings.sources) == ["crm", "billing", "surveys", "analytics", "technographics", "events"]
+    assert list(settings.sources) == [
+        "crm", "billing", "surveys", "analytics", "technographics", "events", "people", "network",
+    ]  # fmt: skip
     assert {a.name for a in settings.declared_attributes} >= {"attr_business_model", "attr_office_count"}
 
 

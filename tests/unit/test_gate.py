@@ -186,7 +186,33 @@ GOOD = {
         occurred_on=[date(2026, 5, 5)],
         participation=["attended"],
     ),
+    "contacts": landed(
+        "contacts",
+        contact_id=["p"],
+        account_id=["1"],
+        created_at=moments("2024-01-01"),
+        modified_at=moments("2025-01-01"),
+    ),
+    "competitor_signals": landed(
+        "competitor_signals",
+        website=["a.com"],
+        competitor=["Rival"],
+        signal=["In sales cycle"],
+        occurred_on=[date(2026, 5, 5)],
+    ),
+    "account_links": landed(
+        "account_links",
+        website=["a.com"],
+        linked_account_id=["2"],
+        link_kind=["Shared investor"],
+        known_on=[date(2026, 5, 5)],
+    ),
 }
+
+
+def test_every_landed_table_has_a_suite_and_a_good_load_to_try_it_on() -> None:
+    tables = YAML(typ="safe").load(CONTRACT.read_text(encoding="utf-8"))["sources"][0]["tables"]
+    assert set(GOOD) == {entry["name"] for entry in tables}
 
 
 @pytest.mark.parametrize("table", sorted(GOOD))

@@ -16,7 +16,9 @@ feed as (
 counted as (
     select
         spine.observation_id,
-        count(*) as events_365d,
+        count(*) as events,
+        sum(case when participations.participation = 'attended' then 1 else 0 end) as events_attended,
+        sum(case when participations.participation = 'sponsored' then 1 else 0 end) as events_sponsored,
         max(participations.occurred_on) as last_event_on
     from spine
     inner join participations
@@ -31,9 +33,11 @@ final as (
     select
         spine.observation_id,
         spine.observed_on,
+        {% for name in ['events', 'events_attended', 'events_sponsored'] %}
         case
-            when feed.first_day <= spine.observed_on - 365 then cast(coalesce(counted.events_365d, 0) as double)
-        end as events_365d,
+            when feed.first_day <= spine.observed_on - 365 then cast(coalesce(counted.{{ name }}, 0) as double)
+        end as {{ name }}_365d,
+        {% endfor %}
         counted.last_event_on
     from spine
     cross join feed

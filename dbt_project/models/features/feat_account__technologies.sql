@@ -31,7 +31,8 @@ capabilities as (
 maturity as (
     select
         observation_id,
-        {{ exact_sum('coalesce(weight, 0)') }} as technology_maturity
+        {{ exact_sum('coalesce(weight, 0)') }} as technology_maturity,
+        count(weight) as technology_capabilities
     from capabilities
     group by observation_id
 ),
@@ -44,6 +45,7 @@ final as (
         '|' || coalesce({{ ordered_list('seen.technology', '|', 'seen.is_used') }} || '|', '|') as technologies,
         cast(sum(case when seen.is_used then 1 else 0 end) as double) as technology_count,
         max(coalesce(maturity.technology_maturity, 0)) as technology_maturity,
+        cast(max(coalesce(maturity.technology_capabilities, 0)) as double) as technology_capabilities,
         max(seen.first_detected_at) as newest_detected_at
     from seen
     left join maturity on seen.observation_id = maturity.observation_id

@@ -1,8 +1,3 @@
-{% set attributes = [
-    'account_name', 'company_domain', 'industry', 'currency', 'country', 'region', 'city',
-    'employees', 'annual_revenue', 'founded_year',
-] + (var('declared_attributes') | map(attribute='name') | list) %}
-
 with spine as (
     select * from {{ ref('int_account_observations') }}
 ),
@@ -45,7 +40,7 @@ final as (
     -- the surviving record speaks first; the others fill in what it leaves empty
     select
         used.observation_id,
-        {% for attribute in attributes %}
+        {% for attribute in account_attributes() %}
         min_by(versions.{{ attribute }}, used.record_rank) filter (where versions.{{ attribute }} is not null) as {{ attribute }},
         {% endfor %}
         min_by(used.is_backfilled, used.record_rank) as is_backfilled,

@@ -19,23 +19,10 @@ final as (
     select
         account_id as record_id,
         version_number,
-        company_domain,
         merged_into_account_id,
-
-        account_name,
-        industry,
-        currency,
-        country,
-        region,
-        city,
-
-        employees,
-        annual_revenue,
-        founded_year,
-        {% for attribute in var('declared_attributes') %}
-        {{ attribute.name }},
+        {% for attribute in account_attributes() %}
+        {{ attribute }},
         {% endfor %}
-
         is_deleted,
 
         created_at,

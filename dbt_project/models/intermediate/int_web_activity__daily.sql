@@ -15,7 +15,11 @@ final as (
         landed_days.visited_on,
         sum(landed_days.visits) as visits,
         sum(landed_days.page_views) as page_views,
-        sum(landed_days.key_events) as key_events
+        sum(landed_days.key_events) as key_events,
+        sum(landed_days.pricing_views) as pricing_views,
+        sum(landed_days.product_views) as product_views,
+        sum(landed_days.content_views) as content_views,
+        min(nullif(trim(landed_days.first_channel), '')) as first_channel
     from landed_days
     left join {{ ref('int_account_aliases') }} as aliases on landed_days.account_id = aliases.record_id
     left join {{ ref('int_account_domains') }} as domains on landed_days.company_domain = domains.company_domain

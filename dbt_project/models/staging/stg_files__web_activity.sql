@@ -8,10 +8,14 @@ final as (
         company_domain,
 
         website,
+        first_channel,
 
         visits,
         page_views,
         key_events,
+        pricing_views,
+        product_views,
+        content_views,
 
         activity_date as visited_on,
 
