@@ -17,7 +17,9 @@ PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
 
 def test_there_is_one_for_everything_that_can_be_added() -> None:
     kinds = set(get_command(app).commands["new"].commands)  # type: ignore[attr-defined]
-    assert {f"add-a-{kind}" for kind in kinds} == {page.stem for page in PAGES} and len(kinds) == 3
+    assert {f"add-a-{kind}" for kind in kinds} == {p.stem for p in PAGES if p.stem.startswith("add-a-")} and len(
+        kinds
+    ) == 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -47,7 +49,7 @@ def test_every_file_it_names_is_scaffolded_or_there(page: Path, tmp_path: Path) 
     new_destination(own, "helpdesk")
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:dbt_project|expectations|tests)/[\w/.]+\.\w+)`", text))
-    assert named
+    assert named or not page.stem.startswith("add-a-")
     assert [name for name in sorted(named) if not (tmp_path / name).exists() and not (ROOT / name).exists()] == []
     links = re.findall(r"\]\(([^)#]+)", text)
     assert [link for link in links if not (page.parent / link).resolve().exists()] == []

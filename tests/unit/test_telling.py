@@ -165,10 +165,10 @@ def look(settings: Settings, state: State, at: datetime) -> Any:
     report = DriftReport("main", "2026Q2/r1", "2026Q2", day, 3, 40, 10, state, "Headline.", {}, lines, (), 0.2)
     folder = settings.lake / "monitor/main"
     folder.mkdir(parents=True, exist_ok=True)
-    newest = max([day, *(path.stem for path in folder.glob("2*.json"))])
-    (folder / "state.json").write_text(json.dumps({"as_of": newest}))
-    (folder / f"{day}.json").write_text("{}")
-    result = MonitorResult(report, folder / f"{day}.json")
+    is_look_back = any(path.stem > day for path in folder.glob("2*.json"))
+    if not is_look_back:
+        (folder / f"{day}.json").write_text("{}")
+    result = MonitorResult(report, None if is_look_back else folder / f"{day}.json")
     return run(settings, Subject("monitor", "main"), lambda: result, of_monitor, at)
 
 
@@ -193,8 +193,6 @@ def test_prefect_hears_of_what_has_just_changed(tmp_path: Path) -> None:
     alerts = (Alert("concept/employees", "entered", "Employees drift."), Alert("concept/region", "recovered", "Calm."))
     report = DriftReport("main", "2026Q2/r1", "2026Q2", "2026-10-12", 3, 40, 10, "drift", "", {}, (), alerts, 0.2)
     result = MonitorResult(report, settings.lake / "monitor/main/2026-10-12.json")
-    result.path.parent.mkdir(parents=True)
-    (result.path.parent / "state.json").write_text('{"as_of": "2026-10-12"}')
     told = of_monitor(settings, Subject("monitor", "main"), result, NOW, RunRecord("monitor", "main", "", ""))
     assert [(name, payload["key"]) for name, payload in told.prefect_events] == [
         ("icp.drift.detected", "concept/employees"),
