@@ -26,11 +26,12 @@ def run_demo(directory: Path, *, quarters: int, plain: bool) -> list[str]:
 
 def _refresh_all(directory: Path, *, quarters: int, plain: bool) -> list[str]:
     from flows.by_hand import ingest_by_hand, refresh_by_hand
+    from flows.ingest import raise_if_refused
     from icp.config import load
 
     settings = load(directory / "icp.yml")
     now = datetime.now(UTC)
-    ingest_by_hand(settings, source=None, now=now, plain=plain)
+    raise_if_refused(ingest_by_hand(settings, source=None, now=now, plain=plain))
     calendar = settings.calendar
     labels = [q.label for q in calendar.range(calendar.quarter(FIRST_QUARTER), calendar.quarter(LAST_QUARTER))]
     lines, fresh = [], 0

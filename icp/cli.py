@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icp.cli_sources import doctor, fake_vendors
 from icp.errors import IcpError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(no_args_is_help=True, help="Loads a gate refused: nothing of them is lost.")
 app.add_typer(quarantine_app, name="quarantine")
+app.command()(doctor)
+app.command("fake-vendors")(fake_vendors)
 
 Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
 IcpName = Annotated[str, typer.Option("--icp", help="Which ICP of the project.")]
@@ -104,10 +107,13 @@ def refresh(
 ) -> None:
     """Re-derive the ICP of a quarter and publish what changed, how sure we are, and the rescored accounts."""
     from flows.by_hand import refresh_by_hand
+    from icp.sources.failures import stale
 
     settings = _settings(project)
     with _progress():
         result = refresh_by_hand(settings, icp=icp, quarter=quarter, now=datetime.now(UTC), plain=plain)
+    for line in stale(settings):
+        _say(line)
     if as_json:
         revision = str(result.revision) if result.revision else None
         typer.echo(

@@ -37,3 +37,9 @@ class NotEnoughEvidence(IcpError):
     """The data cannot support a profile; a first-class result, not a failure of the run."""
 
     exit_code = 7
+
+
+class TryLater(IcpError):
+    """A vendor cannot serve us now (down, over its limit): nothing of this pull is kept, the next run repeats it."""
+
+    exit_code = 75
