@@ -36,6 +36,12 @@ class Portal:
             current = [self._current(versions) for _, versions in sorted(self.versions.get(kind, {}).items())]
         return [record for record in current if record is not None and bool(record.get("archived")) == archived]
 
+    @property
+    def days(self) -> list[datetime]:
+        """The instants at which something new was shown, oldest first."""
+        held = (versions for kind in self.versions.values() for versions in kind.values())
+        return sorted({since for versions in held for since, _ in versions})
+
     def archive_one(self, kind: str) -> None:
         """Delete the first live record, as a colleague might while we read."""
         live = self.records(kind, archived=False)
