@@ -61,13 +61,14 @@ def demo(
     directory: Annotated[Path, typer.Option(help="Scratch folder of the demo project.")] = Path("demo"),
     quarters: Annotated[int, typer.Option(min=1, max=8, help="How many of the last quarters to refresh.")] = 8,
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+    vendors: Annotated[bool, typer.Option("--vendors", help="Pull the CRM over HubSpot's protocol.")] = False,
 ) -> None:
     """Run the whole pipeline on a bundled company: eight quarters, a report for each, the verdicts in words."""
     from flows.demo import run_demo
 
     _prepare(directory)
     with _progress():
-        outcome = run_demo(directory, quarters=quarters, plain=plain)
+        outcome = run_demo(directory, quarters=quarters, plain=plain, vendors=vendors)
     for line in outcome:
         typer.echo(line)
 
