@@ -18,20 +18,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class FailedSource:
+    """A source that could not be pulled: its name, why in words, and the exit code of that kind of problem."""
+
+    name: str
+    problem: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
 class IngestResult:
-    """What one ingest did: loads accepted, loads refused with the reasons in words, tables and rows landed."""
+    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone."""
 
     accepted: tuple[str, ...]
     quarantined: tuple[str, ...]
     rows: int
     reports: tuple[str, ...]
+    failed: tuple[FailedSource, ...] = ()
 
 
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
-    """Stage every file group of the source that has not landed yet."""
+    """Stage everything of the source that has not landed yet."""
     from icp.lake import Lake
-    from icp.sources.files import pull
+    from icp.sources import files, hubspot
 
+    pull = {"files": files.pull, "hubspot": hubspot.pull}[settings.source(source).kind]
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
 
 
@@ -56,22 +67,36 @@ def ingest(
     extracted_at: datetime,
     run: Runner = plainly,
 ) -> IngestResult:
-    """Land everything new of one source or of all; safe to repeat, what has landed is skipped by its hash."""
+    """Land everything new of one source or of all; safe to repeat, what has landed is skipped.
+
+    A source that fails fails alone: it is in `failed`, the others land.
+    """
+    from icp.errors import ConfigError, TryLater
     from icp.lake import Lake
+    from icp.sources.failures import forget_failure, keep_failure
 
     accepted: list[str] = []
     quarantined: list[str] = []
     reports: list[str] = []
+    failed: list[FailedSource] = []
     rows = 0
     with Lake(settings.lake).lock():
         for name in [source] if source else list(settings.sources):
             say(f"landing {name}")
-            for staged in run(pull_source)(settings, name, extracted_at):
+            try:
+                pulled = run(pull_source)(settings, name, extracted_at)
+            except (ConfigError, TryLater) as problem:
+                failed.append(FailedSource(name, str(problem), problem.exit_code))
+                if name in settings.sources:
+                    keep_failure(settings.lake, name, str(problem), extracted_at)
+                continue
+            forget_failure(settings.lake, name)
+            for staged in pulled:
                 kept, report = run(check_and_keep)(settings, staged)
                 (accepted if kept else quarantined).append(staged.load_id)
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
-    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports))
+    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed))
 
 
 def ingest_and_tell(
@@ -108,9 +133,24 @@ def icp_ingest(project: str = "icp.yml", source: str | None = None) -> IngestRes
 
 
 def raise_if_refused(result: IngestResult) -> None:
-    """Turn refused loads into the error a person or a scheduler must see."""
-    from icp.errors import GateFailed
+    """Turn refused loads and failed sources into the error a person or a scheduler must see.
 
+    Raises:
+        ConfigError: a source is set up wrongly.
+        GateFailed: some load went to quarantine.
+        TryLater: all that is wrong is a vendor that cannot serve now.
+    """
+    from icp.errors import ConfigError, GateFailed, TryLater
+
+    lines = [f"source {source.name}: {source.problem}" for source in result.failed]
+    if result.failed and (result.accepted or result.quarantined):
+        lines.append(f"{len(result.accepted)} load(s) of the sources accepted all the same.")
     if result.quarantined:
         kept = f"{len(result.accepted)} load(s) accepted, {len(result.quarantined)} refused and kept in quarantine."
-        raise GateFailed("\n".join([kept, *result.reports]))
+        lines += [kept, *result.reports]
+    if any(source.exit_code == ConfigError.exit_code for source in result.failed):
+        raise ConfigError("\n".join(lines))
+    if result.quarantined:
+        raise GateFailed("\n".join(lines))
+    if result.failed:
+        raise TryLater("\n".join(lines))

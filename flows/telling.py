@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from icp.errors import ConfigError, GateFailed, IcpError
+from icp.errors import ConfigError, IcpError
 from icp.notify.message import News
 from icp.notify.news import Subject, failure_kind, of_failure, shortened, with_success
 from icp.runs import Ledger, RunRecord
@@ -227,14 +227,14 @@ def drift_news(settings: Settings, report: Any, path: str) -> News:
 
 
 def of_ingest(settings: Settings, subject: Subject, result: IngestResult, at: datetime, record: RunRecord) -> Told:
-    """An ingest: refused loads are a failed gate, even where others were accepted."""
+    """An ingest: refused loads are a failed gate and failed sources a failed run, even where others were accepted."""
     late = lateness(settings, at)
-    if result.quarantined:
+    if result.quarantined or result.failed:
         from flows.ingest import raise_if_refused
 
         try:
             raise_if_refused(result)
-        except GateFailed as error:
+        except IcpError as error:
             told = _failed(subject, error, at, record)
             return replace(told, news=replace(told.news, events=(*told.news.events, *late)))
     outcome = "accepted" if result.accepted else "nothing_new"

@@ -13,6 +13,7 @@ import typer
 
 from icp.cli_alerts import alert, runs
 from icp.cli_project import check, init, new_app
+from icp.cli_sources import doctor, fake_vendors
 from icp.errors import IcpError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ app.command()(init)
 app.command()(check)
 app.command()(alert)
 app.command()(runs)
+app.command()(doctor)
+app.command("fake-vendors")(fake_vendors)
 
 Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
 IcpName = Annotated[str, typer.Option("--icp", help="Which ICP of the project.")]
@@ -65,13 +68,14 @@ def demo(
     directory: Annotated[Path, typer.Option(help="Scratch folder of the demo project.")] = Path("demo"),
     quarters: Annotated[int, typer.Option(min=1, max=8, help="How many of the last quarters to refresh.")] = 8,
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
+    vendors: Annotated[bool, typer.Option("--vendors", help="Pull the CRM over HubSpot's protocol.")] = False,
 ) -> None:
     """Run the whole pipeline on a bundled company: eight quarters, a report for each, the verdicts in words."""
     from flows.demo import run_demo
 
     _prepare(directory)
     with _progress():
-        outcome = run_demo(directory, quarters=quarters, plain=plain)
+        outcome = run_demo(directory, quarters=quarters, plain=plain, vendors=vendors)
     for line in outcome:
         typer.echo(line)
 
@@ -111,10 +115,13 @@ def refresh(
 ) -> None:
     """Re-derive the ICP of a quarter and publish what changed, how sure we are, and the rescored accounts."""
     from flows.by_hand import refresh_by_hand
+    from icp.sources.failures import stale
 
     settings = _settings(project)
     with _progress():
         result = refresh_by_hand(settings, icp=icp, quarter=quarter, now=datetime.now(UTC), plain=plain)
+    for line in stale(settings):
+        _say(line)
     if as_json:
         revision = str(result.revision) if result.revision else None
         typer.echo(

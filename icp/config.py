@@ -25,7 +25,7 @@ from icp.hypotheses import Hypothesis
 from icp.hypotheses_file import read_hypotheses
 from icp.profile import Attribute
 
-__all__ = ["IcpSettings", "Settings", "SourceSettings", "json_schema", "load"]
+__all__ = ["IcpSettings", "Settings", "SourceSettings", "json_schema", "load", "secret"]
 
 OVERRIDE = "ICP__"
 ATTRIBUTE_TABLE = "accounts"
@@ -110,6 +110,18 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise ConfigError("\n".join(_located(file, document, where, what) for where, what in problems))
     return _settings(file, dbt_project, config, landing, content)
+
+
+def secret(name: str) -> str:
+    """A credential kept in the environment.
+
+    Raises:
+        ConfigError: The variable is not set or empty; the message names it.
+    """
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise ConfigError(f"The environment variable {name} is not set. Put the credential there, not in icp.yml.")
+    return value
 
 
 def json_schema() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
+from icp.config_vendors import HubSpotSettings, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -170,7 +171,7 @@ MappedDate = Annotated[EffectiveAt, BeforeValidator(_effective_at, json_schema_i
 class TableMapping(Section):
     """Which files hold one canonical table and which of their columns is which."""
 
-    path: str
+    path: str = ""
     format: FileFormat | None = None
     effective_at: MappedDate | None = None
     csv: CsvOptions = CsvOptions()
@@ -193,10 +194,29 @@ class TableMapping(Section):
 
 
 class SourceSettings(Section):
-    """One system extracts come from."""
+    """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files"]
+    kind: Literal["files", "hubspot"]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
+    hubspot: HubSpotSettings | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_mapping(cls, value: Any) -> Any:
+        return with_default_mapping(value)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind == "files" and self.hubspot is not None:
+            raise ValueError("`hubspot` belongs to a source of `kind: hubspot`")
+        for name, table in self.tables.items():
+            if self.kind == "files" and not table.path:
+                raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
+            if self.kind == "hubspot" and (table.path or table.effective_at or table.format):
+                raise ValueError(f"table {name} is pulled from HubSpot: remove `path`, `format` and `effective_at`")
+        if self.kind == "hubspot" and not set(self.tables) <= {"accounts", "opportunities"}:
+            raise ValueError("HubSpot fills `accounts` and `opportunities`; map other tables in a source of their own")
+        return self
 
 
 class RequireSection(Section):

@@ -43,3 +43,9 @@ class DeliveryError(IcpError):
     """`icp alert` could not reach a channel; a run that cannot tell somebody only warns and is tried again."""
 
     exit_code = 6
+
+
+class TryLater(IcpError):
+    """A vendor cannot serve us now (down, over its limit): nothing of this pull is kept, the next run repeats it."""
+
+    exit_code = 75

@@ -87,6 +87,7 @@ class Lake:
         extracted_at: datetime,
         tables: Mapping[str, TableToLand],
         supersedes: tuple[str, ...] = (),
+        cursors: Mapping[str, str] | None = None,
     ) -> StagedLoad:
         """Write the tables of one load aside, where the gate can read them and nobody else does."""
         load_id = load_id_of(effective_at, tables, supersedes)
@@ -97,7 +98,8 @@ class Lake:
             for name, table in sorted(tables.items())
         }
         gate = {"status": "pending", "results": []}
-        manifest = Manifest(load_id, source, extracted_at, effective_at, tuple(sorted(supersedes)), written, gate)
+        replaced = tuple(sorted(supersedes))
+        manifest = Manifest(load_id, source, extracted_at, effective_at, replaced, written, gate, cursors or {})
         return StagedLoad(folder, manifest)
 
     def accept(self, staged: StagedLoad, gate: Mapping[str, Any]) -> Manifest:

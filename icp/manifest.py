@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,7 +47,8 @@ class Manifest:
     """One load: one source, one effective instant.
 
     `supersedes` names loads whose tables this one replaces, table by table: a table of an older load that this load
-    does not carry stays in force.
+    does not carry stays in force. `cursors` says, by table, up to which instant of the vendor's clock a pull has read: the
+    next pull starts there, so a cursor moves only with a load that was accepted.
     """
 
     load_id: str
@@ -57,6 +58,7 @@ class Manifest:
     supersedes: tuple[str, ...]
     tables: Mapping[str, LoadedTable]
     gate: Mapping[str, Any]
+    cursors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def age_order(self) -> tuple[datetime, datetime, str]:
@@ -74,6 +76,7 @@ class Manifest:
             "supersedes": list(self.supersedes),
             "tables": {name: asdict(table) for name, table in sorted(self.tables.items())},
             "gate": dict(self.gate),
+            **({"cursors": dict(self.cursors)} if self.cursors else {}),
         }
 
     @classmethod
@@ -87,6 +90,7 @@ class Manifest:
             supersedes=tuple(content["supersedes"]),
             tables={name: _table(table) for name, table in content["tables"].items()},
             gate=content["gate"],
+            cursors=content.get("cursors", {}),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from icp.drift_report import DriftReport, Watched
-from icp.errors import GateFailed, IcpError, LockHeld, NotEnoughEvidence
+from icp.errors import GateFailed, IcpError, LockHeld, NotEnoughEvidence, TryLater
 from icp.notify.message import Event, Fact, Kind, News, Severity
 
 LONGEST = 600
@@ -89,7 +89,8 @@ def of_failure(subject: Subject, error: Exception, at: datetime) -> News | None:
     if isinstance(error, LockHeld):
         return None
     kind = failure_kind(error)
-    severity: Severity = "warning" if kind == "not_enough_evidence" else "critical"
+    passes = kind == "not_enough_evidence" or isinstance(error, TryLater)
+    severity: Severity = "warning" if passes else "critical"
     text = next((line for line in str(error).splitlines() if line.strip()), "") if isinstance(error, IcpError) else ""
     sentence = shortened(text or f"{type(error).__name__}: an unexpected error, see the log of the run")
     event = Event(kind, "begins", severity, subject.topic(kind), at.isoformat(), sentence, repeats=True)

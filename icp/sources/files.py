@@ -74,6 +74,17 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
         yield _stage(load, source_name, readers, lake, extracted_at)
 
 
+def missing(settings: Settings, source_name: str) -> list[str]:
+    """Tables of a source whose path matches no file, in words."""
+    found = []
+    for name, mapping in settings.source(source_name).tables.items():
+        try:
+            _files(f"sources.{source_name}.tables.{name}", mapping.path, settings.root)
+        except ConfigError as problem:
+            found.append(str(problem))
+    return found
+
+
 def plan(extracts: list[Extract], source_name: str, lake: Lake, extracted_at: datetime) -> list[PlannedLoad]:
     """Which extracts land in which load, oldest first; empty when everything has landed or was refused unchanged."""
     history = [load for load in lake.loads() if load.source == source_name]

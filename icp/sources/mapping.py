@@ -72,6 +72,24 @@ class TableReader:
         shape["_parse_errors"] = self._notes(parsed, columns, rows)
         return pa.table(shape)
 
+    def empty(self) -> pa.Table:
+        """No rows, in the shape `read` answers."""
+        shape = {c.name: pa.array([], TYPES[c.data_type]) for c in self.table.columns}
+        attributes = {ATTRIBUTE_PREFIX + n: TYPES[ATTRIBUTE_TYPES[a.kind]] for n, a in self.mapping.attributes.items()}
+        shape |= {name: pa.array([], attributes[name]) for name in sorted(attributes)}
+        shape |= {"_source_file": pa.array([], pa.string()), "_row": pa.array([], pa.int64())}
+        return pa.table({**shape, "_parse_errors": pa.array([], pa.string())})
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every column or path of the source that some landed column is made from."""
+        return frozenset(name for _, mapped in self._mapped() for name in mapped.source_columns)
+
+    @property
+    def address_paths(self) -> frozenset[str]:
+        """Columns or paths that hold e-mail addresses and are only ever read for their domain."""
+        return frozenset(str(mapped.from_) for _, mapped in self._mapped() if mapped.as_ == "email_domain")
+
     @cached_property
     def mapping_hash(self) -> str:
         """A hash of everything but the extract that decides what lands; under a new one the extract is landed again."""

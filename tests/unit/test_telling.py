@@ -14,7 +14,7 @@ import stamina
 from loopback import HttpSink, http_sink
 from typer.testing import CliRunner
 
-from flows.ingest import IngestResult
+from flows.ingest import FailedSource, IngestResult
 from flows.monitor import MonitorResult
 from flows.refresh import RefreshResult
 from flows.telling import Subject, observed, of_ingest, of_monitor, of_refresh
@@ -206,6 +206,17 @@ def test_refused_loads_are_a_failed_gate(tmp_path: Path, sink: HttpSink) -> None
     run(settings, Subject("ingest", ""), lambda: result, of_ingest)
     assert bodies(sink) == ["Lumenworks: gate failed. 1 load(s) accepted, 1 refused and kept in quarantine."]
     assert Ledger(settings.lake).newest(1)[0]["exit_code"] == 3
+
+
+def test_a_source_that_fails_alone_is_told_and_the_next_pull_ends_it(tmp_path: Path, sink: HttpSink) -> None:
+    settings = project(tmp_path)
+    failed = (FailedSource("crm", "HubSpot answers 503. Run it again later.", 75),)
+    run(settings, Subject("ingest", ""), lambda: IngestResult(("a",), (), 10, (), failed), of_ingest)
+    assert bodies(sink) == ["Lumenworks: run failed. source crm: HubSpot answers 503. Run it again later."]
+    assert Ledger(settings.lake).newest(1)[0]["exit_code"] == 75
+    later = NOW + timedelta(days=1)
+    run(settings, Subject("ingest", ""), lambda: IngestResult(("b",), (), 10, ()), of_ingest, later)
+    assert len(bodies(sink)) == 2 and "source crm" not in bodies(sink)[1]
 
 
 def test_a_run_that_was_killed_is_seen_as_never_ended(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Verbs about sources: `icp doctor` says what is missing, `icp fake-vendors` plays the vendors on this machine."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_PROJECT = Path("icp.yml")
+
+
+def doctor(
+    project: Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.")] = DEFAULT_PROJECT,
+) -> None:
+    """Check what a run needs: versions, disk, lock, and one cheap call per source for credentials and scopes."""
+    from flows.doctor import check
+    from icp.config import load
+
+    findings = check(load(project))
+    for finding in findings:
+        typer.echo(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.what}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(2)
+
+
+def fake_vendors(
+    directory: Annotated[Path, typer.Option(help="A demo project, as `icp demo` makes it.")] = Path("demo"),
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8766,
+    as_of: Annotated[str, typer.Option("--as-of", help="The day the portal stands at.")] = "2026-10-02",
+    fault: Annotated[
+        list[str] | None, typer.Option(help="Spoil a call: NUMBER:FAULT, such as 3:cut. May be repeated.")
+    ] = None,
+) -> None:
+    """Serve the demo company's CRM as HubSpot would, with keys, pages, limits and faults. Key: FAKE_VENDORS_TOKEN."""
+    from icp.errors import ConfigError
+    from icp.fake_vendors.portal import portal_of_demo
+    from icp.fake_vendors.server import FAULTS, FakeVendors, Script
+
+    faults = {}
+    for entry in fault or ():
+        number, _, name = entry.partition(":")
+        if not number.isdigit() or name not in FAULTS:
+            raise ConfigError(f"--fault {entry}: write NUMBER:FAULT with one of {', '.join(FAULTS)}.")
+        faults[int(number)] = name
+    if not (directory / "extracts/crm").is_dir():
+        raise ConfigError(f"{directory} is no demo project: it has no extracts/crm. Run `icp demo` first.")
+    try:
+        day = datetime.fromisoformat(as_of)
+    except ValueError:
+        raise ConfigError(f"--as-of {as_of} is no day; write 2026-10-02.") from None
+    now = day if day.tzinfo else day.replace(hour=23, minute=59, tzinfo=UTC)
+    token = os.environ.get("FAKE_VENDORS_TOKEN", Script().token)
+    server = FakeVendors(portal_of_demo(directory, now), Script(token=token, faults=faults), port)
+    typer.echo(f"{server.url} speaks HubSpot. In icp.yml: `hubspot: {{base_url: {server.url}}}`.")
+    server.serve_forever()

@@ -1,0 +1,108 @@
+"""How a source that is pulled from a vendor's API is configured, and what is mapped when icp.yml says nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+HUBSPOT_TABLES: dict[str, dict[str, str]] = {
+    "accounts": {
+        "account_id": "id",
+        "account_name": "properties.name",
+        "website": "properties.domain",
+        "industry": "properties.industry",
+        "employees": "properties.numberofemployees",
+        "annual_revenue": "properties.annualrevenue",
+        "country": "properties.country",
+        "region": "properties.state",
+        "city": "properties.city",
+        "lifecycle_stage": "properties.lifecyclestage",
+        "merged_into_account_id": "merged_into",
+        "is_deleted": "archived",
+        "created_at": "properties.createdate",
+        "modified_at": "properties.hs_lastmodifieddate",
+    },
+    "opportunities": {
+        "opportunity_id": "id",
+        "account_id": "associations.companies.results[0].id",
+        "opportunity_name": "properties.dealname",
+        "stage": "properties.dealstage",
+        "opportunity_type": "properties.dealtype",
+        "is_closed": "properties.hs_is_closed",
+        "is_won": "properties.hs_is_closed_won",
+        "amount": "properties.amount",
+        "currency": "properties.deal_currency_code",
+        "is_deleted": "archived",
+        "created_at": "properties.createdate",
+        "closed_at": "properties.closedate",
+        "modified_at": "properties.hs_lastmodifieddate",
+    },
+}
+
+
+class VendorSection(BaseModel):
+    """A section about one vendor; nothing unknown is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class RetrySection(VendorSection):
+    """How long a vendor that does not answer is asked again before the source gives up for this run."""
+
+    attempts: Annotated[int, Field(ge=1, le=20)] = 8
+    first_wait_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
+    longest_wait_seconds: Annotated[float, Field(ge=0, le=600)] = 60.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
+
+
+class OAuthSection(VendorSection):
+    """An OAuth app: names of the environment variables that hold its credentials; tokens are fetched when needed."""
+
+    client_id_env: EnvironmentName
+    client_secret_env: EnvironmentName
+    refresh_token_env: EnvironmentName
+
+
+class HubSpotSettings(VendorSection):
+    """HubSpot's CRM API. Credentials are named here and kept in the environment, never in icp.yml."""
+
+    base_url: str = "https://api.hubapi.com"
+    api_version: Literal["2026-03", "2026-09", "v3"] = "2026-03"
+    token_env: EnvironmentName = "HUBSPOT_TOKEN"
+    oauth: OAuthSection | None = None
+    page_size: Annotated[int, Field(ge=1, le=100)] = 100
+    overlap_minutes: Annotated[float, Field(ge=0)] = 15
+    retry: RetrySection = RetrySection()
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
+            raise ValueError("`base_url` must be https://...; plain http is allowed to this machine only")
+        if parts.username or parts.password:
+            raise ValueError("`base_url` may hold no user or password; name an environment variable in `token_env`")
+        return url.rstrip("/")
+
+
+def with_default_mapping(source: Any) -> Any:
+    """Fill in what a HubSpot source does not say: its tables, and the usual property of every column not mapped."""
+    if not isinstance(source, dict) or source.get("kind") != "hubspot":
+        return source
+    tables = source.get("tables") or {name: {} for name in HUBSPOT_TABLES}
+    if not isinstance(tables, dict):
+        return source
+    filled = {name: _filled(HUBSPOT_TABLES.get(name, {}), table) for name, table in tables.items()}
+    return {**source, "tables": filled, "hubspot": source.get("hubspot") or {}}
+
+
+def _filled(usual: dict[str, str], table: Any) -> Any:
+    if table is not None and not isinstance(table, dict):
+        return table
+    given = table or {}
+    return {**given, "columns": {**usual, **(given.get("columns") or {})}}

@@ -1,0 +1,118 @@
+"""HubSpot's CRM protocol over a portal: what each call answers. Limits and faults are the server's business."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from icp.fake_vendors.portal import Portal, Record
+
+OBJECTS = re.compile(r"^/crm/(?:v3/objects|objects/2026-0[39])/(companies|deals)(/search|/batch/read)?$")
+ASSOCIATIONS = re.compile(r"^/crm/(?:v4/associations|associations/2026-0[39])/deals/companies/batch/read$")
+PROPERTIES = re.compile(r"^/crm/(?:v3/properties|properties/2026-0[39])/(companies|deals)$")
+LONGEST_SEARCH = 10_000
+REPEAT = "~"
+Answer = tuple[int, dict[str, Any]]
+
+
+def answer(
+    portal: Portal, path: str, query: Mapping[str, str], body: Mapping[str, Any], *, twice: bool = False
+) -> Answer:
+    """Status and JSON of one call; `twice` makes a list send the same page again as its next one."""
+    if match := PROPERTIES.match(path):
+        return 200, {"results": [{"name": name} for name in portal.property_names(match[1])]}
+    if ASSOCIATIONS.match(path):
+        return _associations(portal, body)
+    if match := OBJECTS.match(path):
+        kinds: dict[str, Callable[[], Answer]] = {
+            "": lambda: _list(portal, match[1], query, twice),
+            "/search": lambda: _search(portal, match[1], body),
+            "/batch/read": lambda: _batch(portal, match[1], query, body),
+        }
+        return kinds[match[2] or ""]()
+    return 404, {"status": "error", "message": f"no route {path}", "category": "OBJECT_NOT_FOUND"}
+
+
+def _list(portal: Portal, kind: str, query: Mapping[str, str], twice: bool) -> Answer:
+    limit, start = int(query.get("limit", "10")), query.get("after", "0")
+    if limit > 100:
+        return _bad(f"limit {limit} is above 100")
+    records = portal.records(kind, archived=query.get("archived") == "true")
+    rest = [record for record in records if int(record["id"]) >= int(start.rstrip(REPEAT))]
+    names = [name for name in query.get("properties", "").split(",") if name]
+    page: dict[str, Any] = {"results": [_shown(record, names) for record in rest[:limit]]}
+    if twice and not start.endswith(REPEAT):
+        page["paging"] = {"next": {"after": start + REPEAT}}
+    elif len(rest) > limit:
+        page["paging"] = {"next": {"after": rest[limit]["id"]}}
+    return 200, page
+
+
+def _search(portal: Portal, kind: str, body: Mapping[str, Any]) -> Answer:
+    limit, start = int(body.get("limit", 10)), int(body.get("after", 0))
+    if limit > 200 or start + limit > LONGEST_SEARCH:
+        return _bad("a search answers 200 rows a page and 10,000 in all")
+    found = portal.records(kind, archived=False)
+    for group in body.get("filterGroups", [])[:1]:
+        for rule in group["filters"]:
+            found = [record for record in found if _holds(record, rule)]
+    page: dict[str, Any] = {
+        "total": len(found),
+        "results": [_shown(record, body.get("properties", [])) for record in found[start : start + limit]],
+    }
+    if len(found) > start + limit:
+        page["paging"] = {"next": {"after": str(start + limit)}}
+    return 200, page
+
+
+def _batch(portal: Portal, kind: str, query: Mapping[str, str], body: Mapping[str, Any]) -> Answer:
+    wanted = {str(entry["id"]) for entry in body.get("inputs", [])}
+    if len(wanted) > 100:
+        return _bad("a batch holds 100 ids")
+    records = portal.records(kind, archived=query.get("archived") == "true")
+    found = [_shown(record, body.get("properties", [])) for record in records if record["id"] in wanted]
+    return 200, {"status": "COMPLETE", "results": found}
+
+
+def _associations(portal: Portal, body: Mapping[str, Any]) -> Answer:
+    wanted = {str(entry["id"]) for entry in body.get("inputs", [])}
+    deals = [*portal.records("deals", archived=False), *portal.records("deals", archived=True)]
+    results = []
+    for deal in deals:
+        linked = ((deal.get("associations") or {}).get("companies") or {}).get("results") or []
+        if deal["id"] in wanted and linked:
+            results.append({"from": {"id": deal["id"]}, "to": [_link(i, entry) for i, entry in enumerate(linked)]})
+    lacking = len(wanted) - len(results)
+    return (207 if lacking else 200), {"status": "COMPLETE", "results": results, "numErrors": lacking}
+
+
+def _link(index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
+    type_id = 5 if index == 0 else 341
+    return {
+        "toObjectId": int(entry["id"]),
+        "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_id, "label": None}],
+    }
+
+
+def _shown(record: Record, names: list[str]) -> Record:
+    """Only the properties asked for; a property the portal does not have is left out, as HubSpot does."""
+    held = record["properties"]
+    shown = {name: held[name] for name in names if name in held}
+    extra = {"archivedAt": record["archivedAt"]} if record.get("archivedAt") else {}
+    return {"id": record["id"], "properties": shown, "archived": bool(record.get("archived")), **extra}
+
+
+def _holds(record: Record, rule: Mapping[str, Any]) -> bool:
+    if rule["propertyName"] == "hs_object_id":
+        left, right = int(record["id"]), int(rule["value"])
+    else:
+        text = record["properties"].get(rule["propertyName"])
+        left = int(datetime.fromisoformat(text).timestamp() * 1000) if text else 0
+        right = int(rule["value"])
+    return {"GTE": left >= right, "GT": left > right, "LT": left < right, "LTE": left <= right}[rule["operator"]]
+
+
+def _bad(message: str) -> Answer:
+    return 400, {"status": "error", "message": message, "category": "VALIDATION_ERROR"}
