@@ -284,11 +284,51 @@ class LeakAuditSection(Section):
     accept: tuple[str, ...] = ()
 
 
-class IcpSettings(Section):
-    """One ICP: what it explains, from how much history, and how it is approved."""
+class PopulationSection(Section):
+    """Which values of one attribute are inside the population: names (`in`, `not_in`) or a range (`min`, `max`)."""
 
+    in_: Annotated[tuple[Scalar, ...], Field(alias="in")] = ()
+    not_in: tuple[Scalar, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    keep_unknown: bool = False
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        has_range = self.min is not None or self.max is not None
+        if has_range == bool(self.in_ or self.not_in):
+            raise ValueError("give values (`in: [DE, FR]`, `not_in`) or a range (`min`, `max`), one of the two")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"`min: {self.min:g}` is above `max: {self.max:g}`: nobody can be inside")
+        return self
+
+
+def _population(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    return {"in": value if isinstance(value, list | tuple) else [value]}
+
+
+PopulationOf = Annotated[
+    PopulationSection, BeforeValidator(_population, json_schema_input_type=Scalar | list[Scalar] | PopulationSection)
+]
+
+
+class AttributesSection(Section):
+    """Which attributes may become criteria of this ICP; nothing said means all."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    families: tuple[Family, ...] = ()
+
+
+class IcpSettings(Section):
+    """One ICP: whom it speaks of, what it explains, from how much history, and how it is approved."""
+
+    population: dict[Name, PopulationOf] = {}
     label: LabelSection = LabelSection()
     lookback_quarters: Annotated[int, Field(ge=1, le=40)] = 8
+    attributes: AttributesSection = AttributesSection()
     exclude_attributes: tuple[str, ...] = ()
     tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
     approval: ApprovalSection = ApprovalSection()
@@ -317,7 +357,7 @@ class ConfigFile(Section):
     reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     calendar: CalendarSection = CalendarSection()
     sources: dict[Name, SourceSettings]
-    icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)]
+    icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)] = {"main": IcpSettings()}
 
     @field_validator("lake")
     @classmethod
