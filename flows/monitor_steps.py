@@ -105,10 +105,9 @@ class Outcomes:
 
 def read_outcomes(plan: MonitorPlan) -> Outcomes:
     """Build the features of the outcomes that came since with dbt, as a refresh would, and read the baseline's."""
+    from flows.label import labelled_by
     from flows.population import population_rules
-    from flows.refresh_steps import label_requirements
     from icp.feature_frame import read_features, read_label_rows
-    from icp.label_rules import apply_label
     from icp.population import select
     from icp.window import comparable_outcomes
 
@@ -125,7 +124,7 @@ def read_outcomes(plan: MonitorPlan) -> Outcomes:
     frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
     frame = frame[select(frame, population_rules(plan.settings, plan.icp)).inside].reset_index(drop=True)
     if plan.weeks:
-        frame = apply_label(frame, label_requirements(plan.settings.icp(plan.icp))).frame
+        frame = labelled_by(plan.settings, plan.icp, frame, plan.as_of).frame
     before, _ = comparable_outcomes(read_label_rows(plan.revision), plan.revision.parent.name)
     return Outcomes(before, _with_week(frame, plan))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
     from icp.hypotheses import Hypothesis
-    from icp.label_rules import LeftOut, Requirement
+    from icp.label_rules import LeftOut
     from icp.profile import Attribute, Profile
     from icp.published import PublishedStore
     from icp.quarterly import QuarterResult, Question
@@ -102,8 +102,10 @@ class Derived:
 
 def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetime) -> Plan:
     """Decide what will be run from what, and whether it has been published already."""
+    from flows.label import label_requirements, pins_in_force
     from icp.label_rules import require_families
     from icp.lake import Lake
+    from icp.pins import version_of
     from icp.published import PublishedStore
 
     settings.icp(icp)
@@ -122,16 +124,12 @@ def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetim
         "code": code_hash(settings.dbt_project),
         "incumbent": store.fingerprint(incumbent) if incumbent else "",
     }
+    pins = pins_in_force(settings, icp, as_of)
+    if pins:
+        hashes["pins"] = version_of(pins)
     latest = store.latest(chosen.label)
     same = latest is not None and store.manifest(latest)["run_key"] == run_key(hashes.values())
     return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, latest if same else None)
-
-
-def label_requirements(config: IcpSettings) -> tuple[Requirement, ...]:
-    """What a good customer must have shown; nothing under another label."""
-    from icp.label_rules import requirements
-
-    return requirements(section.model_dump(exclude_none=True) for section in config.label.require)
 
 
 @contextmanager
@@ -164,10 +162,10 @@ def build_features(plan: Plan) -> FeatureTables:
 
 def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     """The rows of this ICP's population under its label and its candidate attributes; they are kept with the revision."""
+    from flows.label import labelled_by
     from flows.population import in_population
     from icp import attributes, feature_frame
     from icp.hypotheses_file import resolve
-    from icp.label_rules import apply_label
     from icp.publication import write_parquet
 
     built_in = attributes.from_columns(tables.columns["fct_account_features"], "fct_account_features")
@@ -175,7 +173,7 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     frame, outside = in_population(
         plan.settings, plan.icp, feature_frame.read_features(tables.features, tables.declared), everything
     )
-    labelled = apply_label(frame, label_requirements(plan.config))
+    labelled = labelled_by(plan.settings, plan.icp, frame, plan.as_of)
     frame = labelled.frame
     write_parquet(working / "features.parquet", frame)
     wanted = plan.config.attributes
@@ -225,7 +223,7 @@ def _starts_from_beliefs(plan: Plan, features: Features) -> bool:
 
 
 def _question(plan: Plan, features: Features) -> Question:
-    from flows.label import label_rule
+    from flows.label import label_requirements, label_rule, pins_in_force
     from flows.population import population_rules
     from icp.population import population_words
     from icp.quarterly import Question
@@ -238,7 +236,7 @@ def _question(plan: Plan, features: Features) -> Question:
         minimum,
         hypotheses=features.hypotheses,
         label_rules=label_requirements(plan.config),
-        label=label_rule(plan.config),
+        label=label_rule(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         has_value=plan.config.value.kind == "two_part",
         contrast=plan.config.label.contrast,
         population=population_words(population_rules(plan.settings, plan.icp)),
@@ -305,10 +303,17 @@ def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) ->
 
 def publish_revision(plan: Plan, working: Path, features: Features, derived: Derived) -> Path:
     """Write what people read beside what scores, seal the folder and rename it into place."""
+    from flows.label import label_requirements, pins_in_force
     from flows.report_data import report_data
-    from icp.publication import write_findings
+    from icp.best_customers import best_customers
+    from icp.publication import write_csv, write_findings
 
     write_findings(working, report_data(plan, working, features, derived))
+    most = plan.config.label.best_customers
+    if most is not None:
+        pins = pins_in_force(plan.settings, plan.icp, plan.as_of)
+        best = best_customers(features.labels, label_requirements(plan.config), pins, most)
+        write_csv(working / "lists" / "best_customers.csv", best)
     manifest = {
         "run_key": run_key(plan.hashes.values()),
         "as_of": plan.as_of.isoformat(),

@@ -42,6 +42,7 @@ icps:
   south:
     population: {country: [it], employees: {min: 20}}
     attributes: {exclude: [business_unit]}
+    label: {pins: pins.csv}
     tiers: *wide
   nobody:
     population: {business_unit: [Rockets]}
@@ -75,6 +76,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         deals.append({"id": f"d{n}", "company": f"a{n}", "won": won, "day": "2025-02-10"})
     _write(folder / "accounts.csv", accounts)
     _write(folder / "deals.csv", deals)
+    first, second = [d["company"] for d in deals if d["won"] and accounts[int(d["company"][1:])]["country"] == "IT"][:2]
+    pins = [(first, "2025-04-01"), (second, "2025-12-01")]  # the second is not known yet when the quarter is read
+    _write(folder / "pins.csv", [
+        {"account": a, "verdict": "bad", "reason": "never paid", "author": "Ada", "date": day} for a, day in pins
+    ])  # fmt: skip
     ingest(load(folder), source=None, extracted_at=datetime(2025, 4, 3, tzinfo=UTC))
     return folder
 
@@ -109,6 +115,17 @@ def test_each_icp_has_its_own_accounts_points_and_history(project: Path, monkeyp
         assert "Outside the population" in (revision / "evidence.json").read_text()
     assert sizes["north"] < -10 and sizes["south"] > 10
     assert read_profile(north.result.revision).population == "country is DE or SE"
+    labels = (
+        pd.read_parquet(south.result.revision / "features.parquet").query("role == 'label'").set_index("account_id")
+    )
+    bad, later = pd.read_csv(project / "pins.csv")["account"]
+    assert (labels.loc[bad, "is_won"], labels.loc[bad, "outcome_deal_won"], labels.loc[later, "is_won"]) == (
+        False,
+        True,
+        True,
+    )
+    label = read_profile(south.result.revision).label
+    assert label is not None and label.version and "1 customer decided by hand" in label.words
     assert "attr_business_unit" not in {t.attribute for t in read_profile(south.result.revision).tests}
 
 
