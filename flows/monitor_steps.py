@@ -106,9 +106,8 @@ class Outcomes:
 def read_outcomes(plan: MonitorPlan) -> Outcomes:
     """Build the features of the outcomes that came since with dbt, as a refresh would, and read the baseline's."""
     from flows.label import labelled_by
-    from flows.population import population_rules
+    from flows.population import in_watched_population
     from icp.feature_frame import read_features, read_label_rows
-    from icp.population import select
     from icp.window import comparable_outcomes
 
     scratch = plan.settings.lake / "cache" / "monitor"
@@ -122,7 +121,7 @@ def read_outcomes(plan: MonitorPlan) -> Outcomes:
         scratch=plan.settings.lake / "cache",
     )
     frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
-    frame = frame[select(frame, population_rules(plan.settings, plan.icp)).inside].reset_index(drop=True)
+    frame = in_watched_population(plan.settings, plan.icp, frame, plan.revision)
     if plan.weeks:
         frame = labelled_by(plan.settings, plan.icp, frame, plan.as_of).frame
     before, _ = comparable_outcomes(read_label_rows(plan.revision), plan.revision.parent.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,6 +57,25 @@ def in_population(
         raise settings.complain(("icps", icp, "population"), f"{told} {remedy}")
     inside = frame[population.inside].reset_index(drop=True)
     return inside, population.left_out(is_label, population_words(rules))
+
+
+def in_watched_population(settings: Settings, icp: str, frame: pd.DataFrame, revision: Path) -> pd.DataFrame:
+    """The rows of the accounts the ICP in force speaks of.
+
+    Raises:
+        ConfigError: the filter of icp.yml is another than that of the ICP in force; what came since cannot be compared.
+    """
+    from flows.reading import read_profile
+    from icp.population import population_words, select
+
+    rules, before = population_rules(settings, icp), read_profile(revision).population
+    if population_words(rules) != before:
+        raise settings.complain(
+            ("icps", icp, "population"),
+            f"the ICP in force is about {before or 'all accounts'}, the file now says "
+            f"{population_words(rules) or 'all accounts'}. Run `icp refresh` before `icp monitor`.",
+        )
+    return frame[select(frame, rules).inside].reset_index(drop=True) if rules else frame
 
 
 def population_file(plan: Plan, features: Features) -> str:

@@ -6,15 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small_market import ATTRIBUTES as ATTRIBUTES_OF_MARKET
 from small_profiles import profile as small_profile
 from test_config import GOOD, complaint, write
+from test_customers import QUESTION, market, until
 
 from flows.population import in_population
 from icp.config import load
 from icp.errors import ConfigError
 from icp.head_to_head import head_to_head, head_to_head_text
 from icp.population import PopulationRule, population_words, select
+from icp.population_change import answer_for_population
 from icp.profile import Attribute, Estimate, Tier
+from icp.serialize import profile_from_yaml, profile_to_yaml
 
 FRAME = pd.DataFrame(
     {
@@ -104,6 +108,20 @@ def test_no_icps_section_is_one_icp_called_main(tmp_path: Path) -> None:
     bare = load(write(tmp_path, GOOD[: GOOD.index("icps:")]), {})
     assert list(bare.icps) == ["main"]
     assert bare.icp("main") == load(write(tmp_path, GOOD[: GOOD.index("icps:")] + "icps: {main: {}}\n"), {}).icp("main")
+
+
+def test_points_of_another_population_are_neither_kept_nor_compared_with() -> None:
+    labels, universe = until("2026Q2", wins_only=False), market()[1]
+    everybody = answer_for_population(QUESTION, labels, universe, ATTRIBUTES_OF_MARKET, None)
+    assert everybody.profile.population == "" and "population" not in profile_to_yaml(everybody.profile)
+    later = replace(QUESTION, quarter="2026Q3", population="employees at least 51")
+    labels, universe = (f[f["employees"] >= 51] for f in (until("2026Q3", wins_only=False), universe))
+    moved = answer_for_population(later, labels, universe, ATTRIBUTES_OF_MARKET, everybody.profile)
+    assert (moved.profile.state, moved.profile.derived_in) == ("derived", "2026Q3")
+    assert (moved.diff.outcome, moved.diff.before_quarter) == ("cannot tell at this n", "2026Q2")
+    assert "the ICP of 2026Q2 is about all accounts, this one about employees at least 51" in moved.diff.sentence
+    assert moved.incumbent == everybody.profile and any("Points refitted" in note for note in moved.profile.notes)
+    assert profile_from_yaml(profile_to_yaml(moved.profile)).population == "employees at least 51"
 
 
 def _accounts(tiers: dict[str, str]) -> pd.DataFrame:
