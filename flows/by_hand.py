@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flows.ingest import IngestResult
     from flows.monitor import MonitorResult
-    from flows.refresh import RefreshResult
+    from flows.refresh import IcpOutcome, RefreshResult
     from icp.config import Settings
+    from icp.errors import IcpError
 
 
 def refresh_by_hand(settings: Settings, *, icp: str, quarter: str | None, now: datetime, plain: bool) -> RefreshResult:
@@ -21,6 +22,22 @@ def refresh_by_hand(settings: Settings, *, icp: str, quarter: str | None, now: d
     label = quarter or settings.calendar.last_closed(now).label
     result: RefreshResult = icp_refresh(project=str(settings.path), icp=icp, quarter=label)
     return result
+
+
+def refresh_all_by_hand(
+    settings: Settings, *, quarter: str | None, now: datetime, plain: bool
+) -> tuple[tuple[IcpOutcome, ...], IcpError | None]:
+    """Refresh every ICP; what became of each, and the error to end with when one of them failed."""
+    from flows.refresh import SomeIcpsFailed, icp_refresh_all, refresh_all
+
+    try:
+        if plain:
+            return refresh_all(settings, quarter=quarter, now=now), None
+        label = quarter or settings.calendar.last_closed(now).label
+        outcomes: tuple[IcpOutcome, ...] = icp_refresh_all(project=str(settings.path), quarter=label)
+    except SomeIcpsFailed as failure:
+        return failure.outcomes, failure
+    return outcomes, None
 
 
 def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, plain: bool) -> IngestResult:

@@ -108,9 +108,9 @@ class Outcomes:
 
 def read_outcomes(plan: MonitorPlan) -> Outcomes:
     """Build the features of the outcomes that came since with dbt, as a refresh would, and read the baseline's."""
-    from flows.refresh_steps import label_requirements
+    from flows.label import labelled_by
+    from flows.population import in_watched_population
     from icp.feature_frame import read_features, read_label_rows
-    from icp.label_rules import apply_label
     from icp.window import comparable_outcomes
 
     scratch = plan.settings.lake / "cache" / "monitor"
@@ -124,8 +124,9 @@ def read_outcomes(plan: MonitorPlan) -> Outcomes:
         scratch=plan.settings.lake / "cache",
     )
     frame = read_features(Path(paths["features_path"]), Path(paths["declared_path"]))
+    frame = in_watched_population(plan.settings, plan.icp, frame, plan.revision)
     if plan.weeks:
-        frame = apply_label(frame, label_requirements(plan.settings.icp(plan.icp))).frame
+        frame = labelled_by(plan.settings, plan.icp, frame, plan.as_of).frame
     before, _ = comparable_outcomes(read_label_rows(plan.revision), plan.revision.parent.name)
     return Outcomes(before, _with_week(frame, plan))
 

@@ -72,6 +72,30 @@ def compare_revisions(store: PublishedStore, before: str, after: str, *, as_json
     return to_json(found) if as_json else comparison_markdown(found, old, new)
 
 
+def compare_icps(one: PublishedStore, other: PublishedStore, reference: str | None, *, as_json: bool) -> str:
+    """Two ICPs of one project side by side, in force or of one quarter: shared accounts, and the same figures of both."""
+    from icp.backtest import Backtest
+    from icp.head_to_head import head_to_head, head_to_head_text
+    from icp.publication import read_accounts
+    from icp.serialize import from_json, to_json
+
+    def judged(revision: Path) -> Backtest | None:
+        body = json.loads((revision / "backtest.json").read_text(encoding="utf-8"))
+        if body["backtest"] is None:
+            return None
+        return from_json(Backtest, json.dumps({**body["backtest"], "schema_version": body["schema_version"]}))
+
+    if one.icp == other.icp:
+        raise ConfigError(f"{one.icp} is named twice: name two ICPs, such as `icp compare emea americas`.")
+    first, second = find_revision(one, reference), find_revision(other, reference)
+    result = head_to_head(
+        (read_profile(first), read_profile(second)),
+        (read_accounts(first), read_accounts(second)),
+        (judged(first), judged(second)),
+    )
+    return to_json(result) if as_json else head_to_head_text(result)
+
+
 def explain_account(store: PublishedStore, account: str, reference: str | None, *, as_json: bool) -> str:
     """The points of one account with the evidence behind each and the source row its values came from."""
     from icp.explain import explain, explanation_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,14 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.progress import say
 from flows.steps import Runner, as_task, plainly
+from icp.errors import IcpError
 
 if TYPE_CHECKING:
+    from flows.refresh_steps import FeatureTables
     from icp.config import Settings
+
+# of several ICPs that failed the exit code is that of the gravest
+SEVERITY = (1, 3, 2, 4, 5, 6, 7, 75)
 
 
 @dataclass(frozen=True)
@@ -44,28 +50,45 @@ def refresh(
         NotEnoughEvidence: too few outcomes to say anything; nothing was published.
         LockHeld: another run is writing to this lake.
     """
-    from flows import refresh_steps as steps
     from icp.lake import Lake
 
     with Lake(settings.lake).lock():
-        plan = run(steps.plan_refresh)(settings, icp, quarter, now)
-        if plan.published is not None:
-            steps.decide_if_killed_before(plan, now)
-            return RefreshResult(
-                "nothing_new", plan.quarter.label, steps.published_verdict(plan.published), plan.published
-            )
-        with steps.working_folder(plan) as working:
+        return _refresh_one(settings, icp, quarter, now, run, _Shared())
+
+
+@dataclass
+class _Shared:
+    """The features built last in this run: ICPs that ask for the same use them."""
+
+    tables: FeatureTables | None = None
+
+
+def _refresh_one(
+    settings: Settings, icp: str, quarter: str | None, now: datetime, run: Runner, shared: _Shared
+) -> RefreshResult:
+    """One ICP, under the lock of the lake."""
+    from flows import refresh_steps as steps
+
+    plan = run(steps.plan_refresh)(settings, icp, quarter, now)
+    if plan.published is not None:
+        steps.decide_if_killed_before(plan, now)
+        verdict = steps.published_verdict(plan.published)
+        return RefreshResult("nothing_new", plan.quarter.label, verdict, plan.published)
+    with steps.working_folder(plan) as working:
+        if shared.tables is None or not shared.tables.serve(plan):
             say("building features")
-            features = run(steps.build_features)(plan, working)
-            run(steps.check_features)(plan, working, features)
-            say("deriving the profile")
-            derived = run(steps.derive_profile)(plan, features)
-            say("scoring accounts")
-            run(steps.build_serving)(plan, working, derived)
-            run(steps.check_outbound)(plan, working, features, derived)
-            say("publishing")
-            revision = run(steps.publish_revision)(plan, working, features, derived)
-            decision = run(steps.decide)(plan, revision, derived.approval, now)
+            shared.tables = None
+            shared.tables = run(steps.build_features)(plan)
+        features = run(steps.read_features)(plan, working, shared.tables)
+        run(steps.check_features)(plan, working, features)
+        say("deriving the profile")
+        derived = run(steps.derive_profile)(plan, features)
+        say("scoring accounts")
+        run(steps.build_serving)(plan, working, features, derived)
+        run(steps.check_outbound)(plan, working, features, derived)
+        say("publishing")
+        revision = run(steps.publish_revision)(plan, working, features, derived)
+        decision = run(steps.decide)(plan, revision, derived.approval, now)
     return RefreshResult("published", plan.quarter.label, steps.published_verdict(revision), revision, decision)
 
 
@@ -73,21 +96,89 @@ def refresh_and_tell(
     settings: Settings, *, icp: str, quarter: str | None, now: datetime, run: Runner = plainly
 ) -> RefreshResult:
     """`refresh`, kept in the ledger of runs and told to the channels of icp.yml; raises what `refresh` does."""
+    settings.icp(icp)
+    return _observed(
+        settings, icp, quarter, now, run, lambda: refresh(settings, icp=icp, quarter=quarter, now=now, run=run)
+    )
+
+
+def _refresh_and_tell_one(
+    settings: Settings, icp: str, quarter: str | None, now: datetime, run: Runner, shared: _Shared
+) -> RefreshResult:
+    """One ICP of several, told of on its own."""
+    return _observed(settings, icp, quarter, now, run, lambda: _refresh_one(settings, icp, quarter, now, run, shared))
+
+
+def _observed(
+    settings: Settings, icp: str, quarter: str | None, now: datetime, run: Runner, work: Callable[[], RefreshResult]
+) -> RefreshResult:
     from flows.telling import Subject, observed, of_refresh
 
-    settings.icp(icp)
     calendar = settings.calendar
     chosen = calendar.quarter(quarter) if quarter else calendar.last_closed(now)
     calendar.require_closed(chosen, now)
     return observed(
         settings,
         Subject("refresh", icp, chosen.label),
-        lambda: refresh(settings, icp=icp, quarter=quarter, now=now, run=run),
+        work,
         of_refresh,
         at=now,
         clock=lambda: datetime.now(UTC),
         to_prefect=run is as_task,
     )
+
+
+@dataclass(frozen=True)
+class IcpOutcome:
+    """What became of one ICP in a refresh of all: its result, or why it has none (`exit_code` as if it ran alone)."""
+
+    icp: str
+    result: RefreshResult | None
+    error: str = ""
+    exit_code: int = 0
+
+
+class SomeIcpsFailed(IcpError):
+    """Of several ICPs some could not be refreshed; the others are published. `outcomes` tells of each."""
+
+    def __init__(self, outcomes: tuple[IcpOutcome, ...]) -> None:
+        failed = [outcome for outcome in outcomes if outcome.result is None]
+        self.outcomes = outcomes
+        self.exit_code = min((outcome.exit_code for outcome in failed), key=SEVERITY.index)
+        told = "\n".join(f"  {o.icp} (exit {o.exit_code}): {o.error}" for o in failed)
+        published = len(outcomes) - len(failed)
+        super().__init__(f"{len(failed)} of {len(outcomes)} ICPs failed, {published} went through.\n{told}")
+
+
+def refresh_all(
+    settings: Settings, *, quarter: str | None, now: datetime, run: Runner = plainly
+) -> tuple[IcpOutcome, ...]:
+    """Refresh every ICP of icp.yml in its order. One that fails publishes nothing and does not stop the others.
+
+    Each is kept in the ledger of runs and told to the channels of icp.yml on its own.
+
+    Raises:
+        SomeIcpsFailed: after all were tried; it holds the outcomes, those of the published ones too.
+        LockHeld: another run is writing to this lake.
+    """
+    from icp.lake import Lake
+
+    outcomes: list[IcpOutcome] = []
+    shared, bug = _Shared(), None
+    with Lake(settings.lake).lock():
+        for icp in settings.icps:
+            say(f"ICP {icp}")
+            try:
+                outcomes.append(IcpOutcome(icp, _refresh_and_tell_one(settings, icp, quarter, now, run, shared)))
+            except IcpError as error:
+                outcomes.append(IcpOutcome(icp, None, str(error), error.exit_code))
+            except Exception as error:  # noqa: BLE001 - the others are published first, then it is raised
+                bug = bug or error
+    if bug is not None:
+        raise bug
+    if any(outcome.result is None for outcome in outcomes):
+        raise SomeIcpsFailed(tuple(outcomes))
+    return tuple(outcomes)
 
 
 @flow(flow_run_name="icp-refresh-{icp}-{quarter}")
@@ -96,10 +187,33 @@ def icp_refresh(project: str = "icp.yml", icp: str = "main", quarter: str | None
     from icp.config import load
 
     result = refresh_and_tell(load(Path(project)), icp=icp, quarter=quarter, now=datetime.now(UTC), run=as_task)
-    create_markdown_artifact(
-        markdown=_artifact(result), key=f"icp-{icp}-{result.quarter.lower()}", description=result.verdict
-    )
+    _leave_artifact(icp, result)
     return result
+
+
+@flow(flow_run_name="icp-refresh-all-{quarter}")
+def icp_refresh_all(project: str = "icp.yml", quarter: str | None = None) -> tuple[IcpOutcome, ...]:
+    """Refresh every ICP of the project for a quarter; it fails in the end when one of them did."""
+    from icp.config import load
+
+    try:
+        outcomes = refresh_all(load(Path(project)), quarter=quarter, now=datetime.now(UTC), run=as_task)
+    except SomeIcpsFailed as failure:
+        _leave_artifacts(failure.outcomes)
+        raise
+    _leave_artifacts(outcomes)
+    return outcomes
+
+
+def _leave_artifacts(outcomes: tuple[IcpOutcome, ...]) -> None:
+    for outcome in outcomes:
+        if outcome.result is not None:
+            _leave_artifact(outcome.icp, outcome.result)
+
+
+def _leave_artifact(icp: str, result: RefreshResult) -> None:
+    key = f"icp-{icp.replace('_', '-')}-{result.quarter.lower()}"
+    create_markdown_artifact(markdown=_artifact(result), key=key, description=result.verdict)
 
 
 def _artifact(result: RefreshResult) -> str:

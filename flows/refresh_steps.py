@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
     from icp.hypotheses import Hypothesis
-    from icp.label_rules import LeftOut, Requirement
+    from icp.label_rules import LeftOut
     from icp.profile import Attribute, Profile
     from icp.published import PublishedStore
     from icp.quarterly import QuarterResult, Question
@@ -58,6 +58,22 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class FeatureTables:
+    """The features of every account as dbt built them, and from which variables; ICPs that ask for the same share them."""
+
+    variables: Mapping[str, Any] = field(repr=False)
+    features: Path
+    declared: Path
+    columns: Mapping[str, Any] = field(repr=False)
+
+    def serve(self, plan: Plan) -> bool:
+        """Whether this plan's features are these."""
+        from flows.variables import feature_variables
+
+        return self.variables == feature_variables(plan)
+
+
+@dataclass(frozen=True)
 class Features:
     """Label rows (outcome known) and score rows (the universe as of the run), with the declared attributes."""
 
@@ -86,8 +102,10 @@ class Derived:
 
 def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetime) -> Plan:
     """Decide what will be run from what, and whether it has been published already."""
+    from flows.label import label_requirements, pins_in_force
     from icp.label_rules import require_families
     from icp.lake import Lake
+    from icp.pins import version_of
     from icp.published import PublishedStore
 
     settings.icp(icp)
@@ -102,20 +120,16 @@ def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetim
     incumbent = store.incumbent(before_quarter=chosen.label)
     hashes = {
         "inputs": lake.inputs_hash(as_of),
-        "config": settings.config_hash,
+        "config": settings.icp_hashes[icp],
         "code": code_hash(settings.dbt_project),
         "incumbent": store.fingerprint(incumbent) if incumbent else "",
     }
+    pins = pins_in_force(settings, icp, as_of)
+    if pins:
+        hashes["pins"] = version_of(pins)
     latest = store.latest(chosen.label)
     same = latest is not None and store.manifest(latest)["run_key"] == run_key(hashes.values())
     return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, latest if same else None)
-
-
-def label_requirements(config: IcpSettings) -> tuple[Requirement, ...]:
-    """What a good customer must have shown; nothing under another label."""
-    from icp.label_rules import requirements
-
-    return requirements(section.model_dump(exclude_none=True) for section in config.label.require)
 
 
 @contextmanager
@@ -128,38 +142,54 @@ def working_folder(plan: Plan) -> Iterator[Path]:
         shutil.rmtree(working, ignore_errors=True)
 
 
-def build_features(plan: Plan, working: Path) -> Features:
-    """Build the features of every label and score row with dbt, read them back, and keep them with the revision."""
+def build_features(plan: Plan) -> FeatureTables:
+    """Build the features of every label and score row with dbt."""
     from flows.variables import feature_variables
-    from icp import attributes
-    from icp.feature_frame import read_features
-    from icp.feature_pages import added_models
-    from icp.hypotheses_file import resolve
-    from icp.label_rules import apply_label
-    from icp.publication import write_parquet
 
     scratch = plan.cache / "features"
     scratch.mkdir(parents=True, exist_ok=True)
     paths = {"features_path": str(scratch / "features.parquet"), "declared_path": str(scratch / "declared.parquet")}
+    variables = feature_variables(plan)
     columns = flows.dbt_project.build(
         plan.settings.dbt_project,
         select=FEATURES,
-        variables=feature_variables(plan) | paths,
+        variables=variables | paths,
         warehouse=plan.warehouse,
         scratch=plan.cache,
     )
-    labelled = apply_label(
-        read_features(Path(paths["features_path"]), Path(paths["declared_path"])), label_requirements(plan.config)
+    return FeatureTables(variables, Path(paths["features_path"]), Path(paths["declared_path"]), columns)
+
+
+def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
+    """The rows of this ICP's population under its label and its candidate attributes; they are kept with the revision."""
+    from flows.label import labelled_by
+    from flows.population import in_population
+    from icp import attributes, feature_frame
+    from icp.feature_pages import added_models
+    from icp.hypotheses_file import resolve
+    from icp.publication import write_parquet
+
+    models = ("fct_account_features", *added_models(plan.settings.dbt_project))
+    built_in = [attribute for model in models for attribute in attributes.from_columns(tables.columns[model], model)]
+    everything = attributes.candidates(built_in, plan.settings.declared_attributes, ())
+    frame, outside = in_population(
+        plan.settings, plan.icp, feature_frame.read_features(tables.features, tables.declared), everything
     )
+    labelled = labelled_by(plan.settings, plan.icp, frame, plan.as_of)
     frame = labelled.frame
     write_parquet(working / "features.parquet", frame)
-    models = ("fct_account_features", *added_models(plan.settings.dbt_project))
-    built_in = [attribute for model in models for attribute in attributes.from_columns(columns[model], model)]
-    candidates = attributes.candidates(built_in, plan.settings.declared_attributes, plan.config.exclude_attributes)
+    wanted = plan.config.attributes
+    candidates = attributes.candidates(
+        built_in,
+        plan.settings.declared_attributes,
+        (*plan.config.exclude_attributes, *wanted.exclude),
+        wanted.include,
+        wanted.families,
+    )
     hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
     labels, universe = frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True)
-    return Features(labels, universe, candidates, hypotheses, labelled.left_out)
+    return Features(labels, universe, candidates, hypotheses, (*outside, *labelled.left_out))
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:
@@ -196,7 +226,9 @@ def _starts_from_beliefs(plan: Plan, features: Features) -> bool:
 
 
 def _question(plan: Plan, features: Features) -> Question:
-    from flows.label import label_rule
+    from flows.label import label_requirements, label_rule, pins_in_force
+    from flows.population import population_rules
+    from icp.population import population_words
     from icp.quarterly import Question
 
     minimum = plan.config.minimum.model_dump()
@@ -207,9 +239,10 @@ def _question(plan: Plan, features: Features) -> Question:
         minimum,
         hypotheses=features.hypotheses,
         label_rules=label_requirements(plan.config),
-        label=label_rule(plan.config),
+        label=label_rule(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         has_value=plan.config.value.kind == "two_part",
         contrast=plan.config.label.contrast,
+        population=population_words(population_rules(plan.settings, plan.icp)),
     )
 
 
@@ -217,20 +250,23 @@ def derive_profile(plan: Plan, features: Features) -> Derived:
     """Derive the profile, test what changed, judge the incumbent on the quarter's outcomes, apply the policy."""
     from flows.reading import read_profile
     from icp.approval import decide
-    from icp.quarterly import answer
+    from icp.population_change import answer_for_population
     from icp.serialize import rounded
 
     question = _question(plan, features)
     incumbent = read_profile(plan.incumbent) if plan.incumbent else None
     # Rounded once, before anything is written from it: the last bits of a float are the machine's, not the profile's.
-    result = rounded(answer(question, features.labels, features.universe, features.attributes, incumbent))
+    result = rounded(
+        answer_for_population(question, features.labels, features.universe, features.attributes, incumbent)
+    )
     approval = decide(plan.config.approval.mode, result.profile, incumbent, result.diff, result.backtest)
     return Derived(result, approval)
 
 
-def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
+def build_serving(plan: Plan, working: Path, features: Features, derived: Derived) -> None:
     """Score every account with dbt from the published points; the same SQL is published as scoring.sql."""
     from flows.destinations import room_for_destinations
+    from flows.population import population_file
     from flows.variables import feature_variables, serving_variables
     from icp.derive import points_table
     from icp.publication import write_candidate
@@ -246,7 +282,9 @@ def build_serving(plan: Plan, working: Path, derived: Derived) -> None:
         flows.dbt_project.build(
             plan.settings.dbt_project,
             select=SERVING,
-            variables=feature_variables(plan) | serving_variables(plan, working, derived),
+            variables=feature_variables(plan)
+            | serving_variables(plan, working, derived)
+            | {"population_path": population_file(plan, features)},
             warehouse=plan.warehouse,
             scratch=plan.cache,
         )
@@ -274,10 +312,17 @@ def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) ->
 
 def publish_revision(plan: Plan, working: Path, features: Features, derived: Derived) -> Path:
     """Write what people read beside what scores, seal the folder and rename it into place."""
+    from flows.label import label_requirements, pins_in_force
     from flows.report_data import report_data
-    from icp.publication import write_findings
+    from icp.best_customers import best_customers
+    from icp.publication import write_csv, write_findings
 
     write_findings(working, report_data(plan, working, features, derived))
+    most = plan.config.label.best_customers
+    if most is not None:
+        pins = pins_in_force(plan.settings, plan.icp, plan.as_of)
+        best = best_customers(features.labels, label_requirements(plan.config), pins, most)
+        write_csv(working / "lists" / "best_customers.csv", best)
     manifest = {
         "run_key": run_key(plan.hashes.values()),
         "as_of": plan.as_of.isoformat(),

@@ -36,7 +36,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
 
 
 def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
-    from flows.label import label_words
+    from flows.label import label_words, pins_in_force
     from icp.publication import read_history
     from icp.report.data import Exclusion, ReportMeta
 
@@ -51,7 +51,7 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         code_hash=plan.hashes["code"],
         label="customers against all accounts"
         if derived.profile.contrast == "customer_or_not"
-        else label_words(plan.config),
+        else label_words(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
         history=read_history(_past(plan)),

@@ -36,7 +36,9 @@ def feature_variables(plan: Plan) -> dict[str, Any]:
 
 def feature_label(label: LabelSection) -> dict[str, Any]:
     """What dbt is told of the label; its rules are applied to the facts afterwards (`icp.label_rules`)."""
-    return label.model_dump(exclude={"require"}) | {"horizon_quarters": label.horizon}
+    return label.model_dump(exclude={"require", "at_least", "pins", "best_customers"}) | {
+        "horizon_quarters": label.horizon
+    }
 
 
 def serving_variables(plan: Plan, working: Path, derived: Derived) -> dict[str, Any]:

@@ -29,12 +29,23 @@ def from_columns(columns: Mapping[str, Mapping[str, Any]], place: str) -> tuple[
 
 
 def candidates(
-    built_in: Sequence[Attribute], declared: Sequence[Attribute], excluded: Sequence[str]
+    built_in: Sequence[Attribute],
+    declared: Sequence[Attribute],
+    excluded: Sequence[str],
+    included: Sequence[str] = (),
+    families: Sequence[Family] = (),
 ) -> tuple[Attribute, ...]:
     """All attributes an ICP may consider, sorted by name, without the ones its section excludes.
 
+    Args:
+        built_in: what the dbt project declares.
+        declared: what icp.yml declares.
+        excluded: names that must never become criteria.
+        included: the only names that may; all when empty.
+        families: the only families that may; all when empty.
+
     Raises:
-        ConfigError: `exclude_attributes` names something that is no attribute.
+        ConfigError: a name is no attribute, or nothing is left.
     """
     known = {attribute.name: attribute for attribute in (*built_in, *declared)}
     names = {name.removeprefix("attr_"): name for name in known} | {name: name for name in known}
@@ -44,7 +55,20 @@ def candidates(
             f"exclude_attributes names {', '.join(unknown)}, which is no attribute. There are: {', '.join(sorted(known))}."
         )
     left_out = {names[name] for name in excluded}
-    return tuple(known[name] for name in sorted(known) if name not in left_out)
+    strange = sorted(set(included) - set(names))
+    if strange:
+        raise ConfigError(
+            f"attributes.include names {', '.join(strange)}, which is no attribute. There are: {', '.join(sorted(known))}."
+        )
+    allowed = {names[name] for name in included} or set(known)
+    found = tuple(
+        known[name]
+        for name in sorted(known)
+        if name in allowed - left_out and (not families or known[name].family in families)
+    )
+    if not found:
+        raise ConfigError("`attributes` leaves no attribute to learn from. Include more, or exclude less.")
+    return found
 
 
 def _attribute(name: str, column: Mapping[str, Any], place: str) -> Attribute:

@@ -37,7 +37,9 @@ app.command()(doctor)
 app.command("fake-vendors")(fake_vendors)
 
 Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
-IcpName = Annotated[str, typer.Option("--icp", help="Which ICP of the project.")]
+IcpName = Annotated[
+    str | None, typer.Option("--icp", help="Which ICP of the project; the only one, or main, if absent.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 DEFAULT_PROJECT = Path("icp.yml")
 
@@ -108,47 +110,61 @@ def refresh(
     quarter: Annotated[
         str | None, typer.Option(help="Fiscal quarter such as 2026Q3; the last settled one if absent.")
     ] = None,
-    icp: IcpName = "main",
+    icp: Annotated[str | None, typer.Option("--icp", help="Only this ICP; all of the project if absent.")] = None,
     project: Project = DEFAULT_PROJECT,
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect: same steps, same bytes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Re-derive the ICP of a quarter and publish what changed, how sure we are, and the rescored accounts."""
-    from flows.by_hand import refresh_by_hand
-    from icp.sources.failures import stale
+    """Re-derive the ICPs of a quarter and publish what changed, how sure we are, and the rescored accounts."""
+    from flows.by_hand import refresh_all_by_hand, refresh_by_hand
+    from flows.refresh_words import all_as_json, as_json_object, in_words
 
     settings = _settings(project)
+    if icp is not None or len(settings.icps) == 1:
+        name = settings.default_icp() if icp is None else icp
+        with _progress():
+            result = refresh_by_hand(settings, icp=name, quarter=quarter, now=datetime.now(UTC), plain=plain)
+        _say_what_is_stale(settings)
+        typer.echo(json.dumps(as_json_object(result)) if as_json else in_words(result))
+        return
     with _progress():
-        result = refresh_by_hand(settings, icp=icp, quarter=quarter, now=datetime.now(UTC), plain=plain)
+        outcomes, failure = refresh_all_by_hand(settings, quarter=quarter, now=datetime.now(UTC), plain=plain)
+    _say_what_is_stale(settings)
+    if as_json:
+        typer.echo(all_as_json(outcomes))
+    else:
+        for outcome in outcomes:
+            typer.echo(in_words(outcome.result, outcome.icp) if outcome.result else f"{outcome.icp}: not published")
+    if failure is not None:
+        raise failure
+
+
+def _say_what_is_stale(settings: Settings) -> None:
+    """Which tables are old because their source failed when last tried."""
+    from icp.sources.failures import stale
+
     for line in stale(settings):
         _say(line)
-    if as_json:
-        revision = str(result.revision) if result.revision else None
-        typer.echo(
-            json.dumps(
-                {
-                    "status": result.status,
-                    "quarter": result.quarter,
-                    "verdict": result.verdict,
-                    "decision": result.decision,
-                    "revision": revision,
-                }
-            )
-        )
-        return
-    if result.status == "nothing_new":
-        typer.echo(
-            f"{result.quarter}: nothing new since {result.revision.name if result.revision else 'r1'}; nothing published."
-        )
-    typer.echo(f"{result.quarter}: {result.verdict}")
-    if result.revision:
-        typer.echo(f"Report: {result.revision / 'report.html'}")
+
+
+@app.command()
+def compare(
+    one: Annotated[str, typer.Argument(help="An ICP of the project.")],
+    other: Annotated[str, typer.Argument(help="Another ICP of the project.")],
+    quarter: Annotated[str | None, typer.Option(help="Quarter or quarter/revision; those in force if absent.")] = None,
+    project: Project = DEFAULT_PROJECT,
+    as_json: AsJson = False,
+) -> None:
+    """Hold two ICPs against each other: the accounts in the best tiers of both, and the same figures side by side."""
+    from flows.reading import compare_icps
+
+    typer.echo(compare_icps(_store(project, one), _store(project, other), quarter, as_json=as_json))
 
 
 @app.command()
 def monitor(
     as_of: Annotated[str | None, typer.Option("--as-of", help="A past day such as 2026-11-16; now if absent.")] = None,
-    icp: IcpName = "main",
+    icp: IcpName = None,
     project: Project = DEFAULT_PROJECT,
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect.")] = False,
     as_json: AsJson = False,
@@ -162,7 +178,8 @@ def monitor(
 
     settings = _settings(project)
     with _progress():
-        result = monitor_by_hand(settings, icp=icp, as_of=as_of, now=datetime.now(UTC), plain=plain)
+        name = settings.default_icp() if icp is None else icp
+        result = monitor_by_hand(settings, icp=name, as_of=as_of, now=datetime.now(UTC), plain=plain)
     typer.echo(to_json(result.report) if as_json else as_text(result.report))
     if fail_on_drift and result.report.is_drift:
         raise DriftFound(result.report.headline + (f" Report: {result.path}" if result.path else ""))
@@ -172,7 +189,7 @@ def monitor(
 def diff(
     before: Annotated[str, typer.Argument(help="Quarter or quarter/revision, for example 2026Q1 or 2026Q1/r2.")],
     after: Annotated[str, typer.Argument(help="Quarter or quarter/revision.")],
-    icp: IcpName = "main",
+    icp: IcpName = None,
     project: Project = DEFAULT_PROJECT,
     as_json: AsJson = False,
 ) -> None:
@@ -189,7 +206,7 @@ def explain(
     quarter: Annotated[
         str | None, typer.Option(help="Quarter or quarter/revision; the ICP in force if absent.")
     ] = None,
-    icp: IcpName = "main",
+    icp: IcpName = None,
     project: Project = DEFAULT_PROJECT,
     as_json: AsJson = False,
 ) -> None:
@@ -204,7 +221,7 @@ def approve(
     revision: Annotated[str, typer.Argument(help="Quarter or quarter/revision to put in force.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the approvals log.")],
     by: Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")] = None,
-    icp: IcpName = "main",
+    icp: IcpName = None,
     project: Project = DEFAULT_PROJECT,
 ) -> None:
     """Make a published candidate the ICP in force."""
@@ -216,7 +233,7 @@ def reject(
     revision: Annotated[str, typer.Argument(help="Quarter or quarter/revision to turn down.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the approvals log.")],
     by: Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")] = None,
-    icp: IcpName = "main",
+    icp: IcpName = None,
     project: Project = DEFAULT_PROJECT,
 ) -> None:
     """Turn a published revision down; if it was in force, the one approved before it serves again."""
@@ -296,13 +313,15 @@ def quarantine_drop(
     typer.echo(f"{load_id} dropped; its extract is tried again by the next ingest.")
 
 
-def _decide(project: Path, icp: str, reference: str, decision: DecisionKind, by: str | None, reason: str) -> None:
+def _decide(
+    project: Path, icp: str | None, reference: str, decision: DecisionKind, by: str | None, reason: str
+) -> None:
     from flows.reading import decide_by_hand
     from icp.lake import Lake
     from icp.published import PublishedStore
 
     settings = _settings(project)
-    store, who = PublishedStore(settings.lake, icp), by or getpass.getuser()
+    store, who = PublishedStore(settings.lake, _named(settings, icp)), by or getpass.getuser()
     with Lake(settings.lake).lock():
         answer = decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC))
     typer.echo(answer)
@@ -316,10 +335,20 @@ def _settings(project: Path) -> Settings:
     return settings
 
 
-def _store(project: Path, icp: str) -> PublishedStore:
+def _store(project: Path, icp: str | None) -> PublishedStore:
     from icp.published import PublishedStore
 
-    return PublishedStore(_settings(project).lake, icp)
+    settings = _settings(project)
+    return PublishedStore(settings.lake, _named(settings, icp))
+
+
+def _named(settings: Settings, icp: str | None) -> str:
+    """The ICP meant; one that is no longer in icp.yml can be read as long as its history is there."""
+    if icp is None:
+        return settings.default_icp()
+    if not (settings.lake / "published" / icp).is_dir():
+        settings.icp(icp)
+    return icp
 
 
 def _prepare(root: Path) -> None:

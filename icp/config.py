@@ -36,8 +36,9 @@ ATTRIBUTE_PREFIX = "attr_"
 class Settings:
     """What a run is told: the checked content of icp.yml with all paths made absolute.
 
-    `config_hash` identifies everything that was read, overrides included; it goes into every published manifest. Who is
-    told (`alerts`) is left out of it: a new channel makes no new revision.
+    `config_hash` identifies everything that was read, overrides included. `icp_hashes` identify what each ICP is made
+    from, without the sections of the others: it goes into the published manifests, so that changing one ICP leaves the
+    others as they are. Who is told (`alerts`) is left out of both: a new channel makes no new revision.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Settings:
     icps: Mapping[str, IcpSettings]
     contract: Contract = field(repr=False)
     config_hash: str = ""
+    icp_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     hypotheses: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict, repr=False)
     alerts: AlertsSection = field(default_factory=AlertsSection)
 
@@ -76,8 +78,25 @@ class Settings:
     def icp(self, name: str) -> IcpSettings:
         """The section of one ICP."""
         if name not in self.icps:
-            raise ConfigError(f"There is no ICP {name!r} in icp.yml; it has {', '.join(self.icps)}.")
+            near = yaml_lines.unknown(name, self.icps, "ICP")
+            raise ConfigError(f"There is no ICP {name!r} in icp.yml; it has {', '.join(self.icps)}: {near}")
         return self.icps[name]
+
+    def default_icp(self) -> str:
+        """The ICP a person means who names none: the only one, or the one called main.
+
+        Raises:
+            ConfigError: there are several and none is called main.
+        """
+        if len(self.icps) == 1:
+            return next(iter(self.icps))
+        if "main" in self.icps:
+            return "main"
+        raise ConfigError(f"icp.yml has several ICPs: name one with --icp ({', '.join(self.icps)}).")
+
+    def complain(self, where: yaml_lines.Location, what: str) -> ConfigError:
+        """An error about one place of icp.yml, with its line."""
+        return ConfigError(_located(self.path, yaml_lines.read(self.path), where, what))
 
     def source(self, name: str) -> SourceSettings:
         """The section of one source."""
@@ -132,11 +151,7 @@ def json_schema() -> dict[str, Any]:
 
 def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contract, content: Any) -> Settings:
     believed = _hypotheses(file.parent, config)
-    read = (
-        {**content, "hypotheses": {n: [asdict(h) for h in own] for n, own in believed.items()}} if believed else content
-    )
-    read = {name: section for name, section in read.items() if name != "alerts"}
-    canonical = json.dumps(read, sort_keys=True, default=str, ensure_ascii=False)
+    content = {name: section for name, section in content.items() if name != "alerts"}
     return Settings(
         path=file,
         root=file.parent,
@@ -148,10 +163,28 @@ def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contra
         sources=config.sources,
         icps=config.icps,
         contract=landing,
-        config_hash=hashlib.sha256(canonical.encode()).hexdigest(),
+        config_hash=_hash(content, believed),
+        icp_hashes={name: _hash(_of_icp(content, name), _only(believed, name)) for name in config.icps},
         hypotheses=believed,
         alerts=config.alerts,
     )
+
+
+def _hash(content: Any, believed: Mapping[str, tuple[Hypothesis, ...]]) -> str:
+    read = (
+        {**content, "hypotheses": {n: [asdict(h) for h in own] for n, own in believed.items()}} if believed else content
+    )
+    canonical = json.dumps(read, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _of_icp(content: Any, name: str) -> Any:
+    """The file as it would read with this ICP alone; the same bytes where it is alone."""
+    return {**content, "icps": _only(content["icps"], name)} if "icps" in content else content
+
+
+def _only(sections: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {name: sections[name]} if name in sections else {}
 
 
 def _hypotheses(root: Path, config: ConfigFile) -> dict[str, tuple[Hypothesis, ...]]:

@@ -230,11 +230,20 @@ class RequireSection(Section):
     repeat: Literal[True] | None = None
     min_nps: Annotated[float, Field(ge=0, le=10)] | None = None
     min_csat: float | None = None
+    min_cs_rating: float | None = None
+    weight: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules this entry names."""
+        return list(self.model_dump(exclude_none=True, exclude={"weight"}))
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.model_dump(exclude_none=True):
+        if not self.rules:
             raise ValueError("an entry of `require` names a rule, such as `not_churned: true`")
+        if self.weight is not None and len(self.rules) > 1:
+            raise ValueError("`weight` is that of one rule: give each rule an entry of its own")
         return self
 
 
@@ -243,6 +252,8 @@ class LabelSection(Section):
 
     `contrast` is what good outcomes are compared with: `auto` takes lost deals, or all accounts where too few are recorded.
     `horizon_quarters` is how long after the win a good customer is judged (4), or how long best customers are (1).
+    `at_least` is the weight of the rules of `require` it takes (all without it; every rule weighs 1 unless it says so).
+    `pins` is a file of customers a person has judged, `best_customers` how many good customers are listed.
     """
 
     kind: Literal["won", "good_customer", "best_customer"] = "won"
@@ -250,6 +261,9 @@ class LabelSection(Section):
     top_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     horizon_quarters: Annotated[int, Field(ge=1, le=8)] | None = None
     require: tuple[RequireSection, ...] = ()
+    at_least: Annotated[float, Field(gt=0)] | None = None
+    pins: Annotated[str, Field(min_length=1)] | None = None
+    best_customers: Annotated[int, Field(ge=1, le=10_000)] | None = None
     contrast: Literal["auto", "won_or_lost", "customer_or_not"] = "auto"
 
     @property
@@ -263,6 +277,7 @@ class LabelSection(Section):
             raise ValueError(
                 "`require` says what a good customer is: give it with `kind: good_customer`, and only then"
             )
+        self._weights_fit()
         for rule in self.require:
             if rule.min_expansion is not None and self.horizon < 2:
                 raise ValueError("`min_expansion` compares quarters: it needs `horizon_quarters` of 2 or more")
@@ -272,6 +287,20 @@ class LabelSection(Section):
                     f"{3 * self.horizon} months; lengthen `horizon_quarters`"
                 )
         return self
+
+    def _weights_fit(self) -> None:
+        if self.best_customers is not None and self.kind != "good_customer":
+            raise ValueError("`best_customers` lists those who met the rules of `require`: use `kind: good_customer`")
+        if self.pins is not None and self.kind == "best_customer":
+            raise ValueError("`pins` judge won deals: use `kind: won` or `good_customer`")
+        total = sum((entry.weight or 1.0) * len(entry.rules) for entry in self.require)
+        if self.at_least is None:
+            if any(entry.weight is not None for entry in self.require):
+                raise ValueError("`weight` counts towards `at_least`: say how much weight a good customer needs")
+        elif self.at_least > total + 1e-9:
+            raise ValueError(f"`at_least: {self.at_least:g}` can never be reached: the rules weigh {total:g} together")
+        elif len({name for entry in self.require for name in entry.rules}) < sum(len(e.rules) for e in self.require):
+            raise ValueError("with `at_least` a rule may be named once only")
 
 
 class ApprovalSection(Section):
@@ -305,11 +334,51 @@ class LeakAuditSection(Section):
     accept: tuple[str, ...] = ()
 
 
-class IcpSettings(Section):
-    """One ICP: what it explains, from how much history, and how it is approved."""
+class PopulationSection(Section):
+    """Which values of one attribute are inside the population: names (`in`, `not_in`) or a range (`min`, `max`)."""
 
+    in_: Annotated[tuple[Scalar, ...], Field(alias="in")] = ()
+    not_in: tuple[Scalar, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    keep_unknown: bool = False
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        has_range = self.min is not None or self.max is not None
+        if has_range == bool(self.in_ or self.not_in):
+            raise ValueError("give values (`in: [DE, FR]`, `not_in`) or a range (`min`, `max`), one of the two")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"`min: {self.min:g}` is above `max: {self.max:g}`: nobody can be inside")
+        return self
+
+
+def _population(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    return {"in": value if isinstance(value, list | tuple) else [value]}
+
+
+PopulationOf = Annotated[
+    PopulationSection, BeforeValidator(_population, json_schema_input_type=Scalar | list[Scalar] | PopulationSection)
+]
+
+
+class AttributesSection(Section):
+    """Which attributes may become criteria of this ICP; nothing said means all."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    families: tuple[Family, ...] = ()
+
+
+class IcpSettings(Section):
+    """One ICP: whom it speaks of, what it explains, from how much history, and how it is approved."""
+
+    population: dict[Name, PopulationOf] = {}
     label: LabelSection = LabelSection()
     lookback_quarters: Annotated[int, Field(ge=1, le=40)] = 8
+    attributes: AttributesSection = AttributesSection()
     exclude_attributes: tuple[str, ...] = ()
     tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
     approval: ApprovalSection = ApprovalSection()
@@ -338,7 +407,7 @@ class ConfigFile(Section):
     reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     calendar: CalendarSection = CalendarSection()
     sources: dict[Name, SourceSettings]
-    icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)]
+    icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)] = {"main": IcpSettings()}
     alerts: AlertsSection = AlertsSection()
 
     @field_validator("lake")

@@ -17,6 +17,8 @@ from icp.profile import LabelRule
 
 MATURE, DEAL_WON = "outcome_is_mature", "outcome_deal_won"
 
+TOLERANCE = 1e-9  # weights are decimals a person typed; their sums are not exact
+
 Mask = NDArray[np.bool_]
 
 
@@ -37,6 +39,7 @@ _FACTS: Mapping[str, _Fact] = {
     "not_churned": _Fact("outcome_is_churned", "revenue", "not churned"),
     "repeat": _Fact("outcome_has_repeated", "opportunities", "bought again"),
     "min_nps": _Fact("outcome_nps", "surveys", "NPS answers of at least {:g} on average"),
+    "min_cs_rating": _Fact("outcome_cs_rating", "surveys", "rated at least {:g} by those who serve it"),
     "min_csat": _Fact("outcome_csat", "surveys", "CSAT answers of at least {:g} on average"),
 }
 RULES = tuple(_FACTS)
@@ -44,10 +47,14 @@ RULES = tuple(_FACTS)
 
 @dataclass(frozen=True)
 class Requirement:
-    """One thing a good customer must have shown within the horizon; `threshold` is unused by yes/no rules."""
+    """One thing a good customer must have shown within the horizon; `threshold` is unused by yes/no rules.
+
+    `weight` is what it counts for where a customer need not have shown everything.
+    """
 
     rule: str
     threshold: float = 0.0
+    weight: float = 1.0
 
     @property
     def column(self) -> str:
@@ -98,7 +105,24 @@ class Labelled:
 
 def requirements(sections: Iterable[Mapping[str, float | bool]]) -> tuple[Requirement, ...]:
     """The rules of `label.require`, in the order they are written."""
-    return tuple(Requirement(rule, float(value)) for section in sections for rule, value in section.items())
+    return tuple(
+        Requirement(rule, float(value), float(section.get("weight", 1.0)))
+        for section in sections
+        for rule, value in section.items()
+        if rule != "weight"
+    )
+
+
+def weight_met(frame: pd.DataFrame, rules: Collection[Requirement]) -> NDArray[np.float64]:
+    """The weight of the rules each row is known to meet."""
+    return np.asarray(sum((rule.weight * rule.met(frame) for rule in rules), np.zeros(len(frame))))
+
+
+def is_good(frame: pd.DataFrame, rules: Collection[Requirement], at_least: float | None) -> Mask:
+    """Rows that meet enough: rules of this weight together, or every rule where none is given."""
+    if at_least is None:
+        return np.asarray(np.all([rule.met(frame) for rule in rules], axis=0))
+    return np.asarray(weight_met(frame, rules) >= at_least - TOLERANCE)
 
 
 def require_families(rules: Iterable[Requirement], landed: Collection[str]) -> None:
@@ -115,16 +139,21 @@ def require_families(rules: Iterable[Requirement], landed: Collection[str]) -> N
             )
 
 
-def apply_label(frame: pd.DataFrame, rules: Collection[Requirement]) -> Labelled:
+def apply_label(
+    frame: pd.DataFrame, rules: Collection[Requirement], at_least: float | None = None, vouched: Mask | None = None
+) -> Labelled:
     """Turn deals won and lost into good customers and the rest; without rules the frame stays as it is.
 
-    A won deal that meets every rule is won; one that fails any is lost, as is a lost deal. Left out are deals whose
-    horizon is not over, the lost ones too: they would make young quarters look worse than old ones. So are won deals a
-    fact is not known of, also where another rule has failed: otherwise only the bad half of them would stay.
+    A won deal that meets every rule, or rules of the weight `at_least`, is won; any other is lost, as is a lost deal.
+    Left out are deals whose horizon is not over, the lost ones too: they would make young quarters look worse than old
+    ones. So are won deals a fact is not known of, also where the other facts decide: otherwise only the bad half of them
+    (with `at_least` also the good) would stay.
 
     Args:
         frame: label and score rows; score rows pass unchanged.
         rules: what a good customer must have shown.
+        at_least: the weight of rules it takes; None for all of them.
+        vouched: rows a person has judged, which no unknown fact leaves out.
 
     Raises:
         NotEnoughEvidence: no deal is old enough.
@@ -137,8 +166,10 @@ def apply_label(frame: pd.DataFrame, rules: Collection[Requirement]) -> Labelled
     mature = is_label & is_true(frame[MATURE])
     _require_facts(frame[won & mature], rules)
     unknown = won & mature & ~np.all([rule.known(frame) for rule in rules], axis=0)
+    if vouched is not None:
+        unknown &= ~vouched
     kept = ~is_label | (mature & ~unknown)
-    good = won & np.all([rule.met(frame) for rule in rules], axis=0)
+    good = won & is_good(frame, rules, at_least)
     labelled = frame[kept].reset_index(drop=True)
     now, before = good[kept], won[kept]
     outcome = is_label[kept]
@@ -170,6 +201,10 @@ def judge_by(frame: pd.DataFrame, rule: LabelRule, present: LabelRule) -> Judgem
     everything, nothing = np.ones(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
     if "best_customer" in (rule.kind, present.kind):
         return Judgement(nothing, nothing, "best customers are counted by account and horizon, deals one by one")
+    if rule.version:
+        return Judgement(
+            nothing, nothing, "some of its customers were judged by hand, and that is not kept with the data"
+        )
     if rule.kind == "won":
         return Judgement(deals, everything)
     if MATURE not in frame:
@@ -177,9 +212,9 @@ def judge_by(frame: pd.DataFrame, rule: LabelRule, present: LabelRule) -> Judgem
     if rule.horizon != present.horizon:
         reason = f"it judged customers after {rule.horizon} quarters, the data say what became of them after {present.horizon}"
         return Judgement(nothing, nothing, reason)
-    rules = [Requirement(name, threshold) for name, threshold in sorted(rule.rules.items())]
+    rules = [Requirement(name, level, rule.weights.get(name, 1.0)) for name, level in sorted(rule.rules.items())]
     known = is_true(frame[MATURE]) & (~deals | np.all([each.known(frame) for each in rules], axis=0))
-    return Judgement(deals & np.all([each.met(frame) for each in rules], axis=0), known)
+    return Judgement(deals & is_good(frame, rules, rule.at_least), known)
 
 
 def is_true(column: pd.Series) -> Mask:

@@ -24,6 +24,8 @@ ZERO = "zero"
 YES = "yes"
 NO = "no"
 
+UNSAID = {"unsaid": True}  # a field that is written down only where it says something
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -237,16 +239,28 @@ class Value:
 
 @dataclass(frozen=True)
 class LabelRule:
-    """What counted as won: the kind of label, how long after the win it is judged, a good customer's rules, in words."""
+    """What counted as won: the kind of label, how long after the win it is judged, a good customer's rules, in words.
+
+    `at_least` is the weight of the rules a customer must meet (None: every rule) and `weights` are those that are not 1.
+    `version` identifies what people decided by hand about single customers; empty when nothing was.
+    """
 
     kind: Literal["won", "good_customer", "best_customer"] = "won"
     horizon: int = 0
     rules: Mapping[str, float] = field(default_factory=dict)
     words: str = "won against lost"
+    at_least: float | None = field(default=None, metadata=UNSAID)
+    weights: Mapping[str, float] = field(default_factory=dict, metadata=UNSAID)
+    version: str = field(default="", metadata=UNSAID)
 
     def is_same_as(self, other: LabelRule) -> bool:
         """Whether both count the same outcomes as won."""
-        return (self.kind, self.rules, self.words) == (other.kind, other.rules, other.words)
+        return (self.kind, self.rules, self.words, self.version) == (
+            other.kind,
+            other.rules,
+            other.words,
+            other.version,
+        )
 
 
 @dataclass(frozen=True)
@@ -287,6 +301,7 @@ class Profile:
     value: Value | None = None
     label: LabelRule | None = None
     contrast: Contrast = "won_or_lost"
+    population: str = field(default="", metadata=UNSAID)
 
     @property
     def gives_probability(self) -> bool:

@@ -21,6 +21,7 @@ class Question:
     `label_rules` are what the ICP's label asks of a won deal beyond being won; the label rows already follow them and the
     whole `label`.
     `contrast` "auto" compares customers with all accounts only where too few lost deals are recorded.
+    `population` says in words which accounts the rows are of; empty means all.
     """
 
     icp: str
@@ -33,3 +34,4 @@ class Question:
     label_rules: tuple[Requirement, ...] = ()
     label: LabelRule | None = None
     contrast: ContrastSetting = "auto"
+    population: str = ""

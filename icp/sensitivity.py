@@ -11,7 +11,7 @@ import pandas as pd
 
 from icp.evidence import Evidence, gather_evidence
 from icp.label_rows import LabelRows, read_label_rows
-from icp.label_rules import DEAL_WON, MATURE, Mask, Requirement, is_true
+from icp.label_rules import DEAL_WON, MATURE, Mask, Requirement, is_good, is_true
 from icp.profile import Criterion, Profile
 from icp.selection import Selection, select
 
@@ -76,7 +76,11 @@ def label_sensitivity(
     frame = labels[is_true(labels[MATURE])]
     frame = frame.sort_values("observation_id", key=lambda ids: ids.astype(str), kind="stable").reset_index(drop=True)
     won = is_true(frame[DEAL_WON] if DEAL_WON in frame else frame["is_won"])
-    tried = dict(_alternatives(frame[won], configured))
+    at_least = profile.label.at_least if profile.label else None
+    tried = dict(_alternatives(frame[won], configured if at_least is None else ()))
+    if at_least is not None:  # parts of a composite are tried one by one, the composite as what it is
+        alone = {rule.words: (rule,) for rule in configured if rule.known(frame[won]).any()}
+        tried = {profile.label.words if profile.label else "": tuple(configured)} | alone | tried
     if not tried or min(won.sum(), (~won).sum()) < LEAST_PER_CLASS:
         return None
     rows = read_label_rows(frame, profile.bins)
@@ -84,7 +88,8 @@ def label_sensitivity(
     plain = _select(profile, evidence)
     checks = [_check(profile, WON, evidence, plain, plain, float(won.sum()))]
     for words, rules in tried.items():
-        known, good = won & _all(rules, frame, "known"), won & _all(rules, frame, "met")
+        known = won & _all(rules, frame, "known")
+        good = won & is_good(frame, rules, at_least if len(rules) > 1 else None)
         checks.append(_try(profile, words, evidence, plain, _Judged(good, ~won | known)))
     return Sensitivity(rows.window, tuple(checks))
 
@@ -97,7 +102,7 @@ class _Judged:
     known: Mask
 
 
-def _all(rules: Sequence[Requirement], frame: pd.DataFrame, what: Literal["known", "met"]) -> Mask:
+def _all(rules: Sequence[Requirement], frame: pd.DataFrame, what: Literal["known"]) -> Mask:
     return np.asarray(np.all([getattr(rule, what)(frame) for rule in rules], axis=0))
 
 

@@ -110,7 +110,8 @@ class _OneLine(dict[str, Any]):
 def _plain(value: Any, number: Callable[[float], Any], one_line: type[dict[str, Any]] = dict) -> Any:
     """Dataclasses, tuples and numpy scalars as the dicts, lists and numbers a text format knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = {f.name: _plain(getattr(value, f.name), number, one_line) for f in dataclasses.fields(value)}
+        said = [f for f in dataclasses.fields(value) if "unsaid" not in f.metadata or getattr(value, f.name)]
+        pairs = {f.name: _plain(getattr(value, f.name), number, one_line) for f in said}
         return one_line(pairs) if isinstance(value, _ONE_LINE) else pairs
     if isinstance(value, Mapping):
         return {str(key): _plain(value[key], number, one_line) for key in sorted(value, key=str)}

@@ -10,5 +10,6 @@ where
         cast(outcome_is_churned as varchar),
         cast(outcome_has_repeated as varchar),
         cast(outcome_nps as varchar),
-        cast(outcome_csat as varchar)
+        cast(outcome_csat as varchar),
+        cast(outcome_cs_rating as varchar)
     ) is not null

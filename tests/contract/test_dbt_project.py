@@ -246,7 +246,7 @@ def test_no_feature_knows_the_outcome(models: dict[str, Any]) -> None:
     columns = models["fct_account_features"].columns
     assert not {"lifecycle_stage", "stage", "amount", "closed_at", "decided_at"} & set(columns)
     facts = {name for name in columns if name.startswith("outcome_")}
-    assert len(facts) == 11
+    assert len(facts) == 12
     outcome = {"is_won", "is_worked", "is_customer", "is_backfilled"} | facts
     assert [name for name in outcome if "icp" in columns[name].meta] == []
 

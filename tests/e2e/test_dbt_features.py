@@ -383,7 +383,7 @@ def test_what_became_of_won_deals_is_known_when_their_horizon_is_over(market: Ma
     assert (lost["outcome_quarter"], lost["outcome_is_mature"], lost["outcome_revenue"]) == ("2025Q1", True, None)
     assert (young["outcome_quarter"], young["outcome_is_mature"]) == (None, False)
     outcomes = [name for name in won if name.startswith("outcome_")]
-    assert len(outcomes) == 11
+    assert len(outcomes) == 12
     assert all(row[name] is None for row in rows.values() if row["role"] == "score" for name in outcomes)
 
 

@@ -64,6 +64,7 @@ def test_without_rules_nothing_is_relabelled_or_left_out() -> None:
         ("repeat", 1, "outcome_has_repeated", True, False),
         ("not_churned", 1, "outcome_is_churned", False, True),
         ("min_nps", 7, "outcome_nps", 7.0, 6.9),
+        ("min_cs_rating", 4, "outcome_cs_rating", 4.0, 3.9),
         ("min_csat", 4, "outcome_csat", 4.0, 3.9),
     ],
 )

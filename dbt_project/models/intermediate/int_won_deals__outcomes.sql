@@ -21,7 +21,8 @@ answered as (
     select
         deals.observation_id,
         avg(case when surveys.survey_kind = 'nps' then surveys.score end) as outcome_nps,
-        avg(case when surveys.survey_kind = 'csat' then surveys.score end) as outcome_csat
+        avg(case when surveys.survey_kind = 'csat' then surveys.score end) as outcome_csat,
+        avg(case when surveys.survey_kind = 'cs_rating' then surveys.score end) as outcome_cs_rating
     from deals
     inner join {{ ref('int_surveys__resolved') }} as surveys
         on deals.account_id = surveys.account_id
@@ -40,7 +41,8 @@ final as (
         revenue.outcome_is_churned,
         repeated.observation_id is not null as outcome_has_repeated,
         answered.outcome_nps,
-        answered.outcome_csat
+        answered.outcome_csat,
+        answered.outcome_cs_rating
     from deals
     left join {{ ref('int_won_deals__revenue') }} as revenue on deals.observation_id = revenue.observation_id
     left join repeated on deals.observation_id = repeated.observation_id
