@@ -25,7 +25,7 @@ def test_there_is_one_for_everything_that_can_be_added() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_command_is_one_the_command_line_knows(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    commands = re.findall(r"^(?:`)?icp ((?:new )?[a-z]+)([^`\n]*)", text, re.MULTILINE)
+    commands = re.findall(r"^(?:`)?icp ((?:new )?[a-z][a-z-]*)([^`\n]*)", text, re.MULTILINE)
     assert commands
     for verb, rest in commands:
         done = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200"})
