@@ -2,6 +2,8 @@
 
 from icp.report.backtest_view import track_record_of
 from icp.report.data import Exclusion, ReportData, ReportMeta, SourceAge
+from icp.report.index_data import IndexData, IndexedRevision
+from icp.report.index_page import render_index
 from icp.report.migration import TierMoves, tier_moves
 from icp.report.page import render_report
 from icp.report.pull_request import comparison_markdown, diff_markdown
@@ -10,6 +12,8 @@ from icp.report.workbook import render_workbook
 
 __all__ = [
     "Exclusion",
+    "IndexData",
+    "IndexedRevision",
     "ReportData",
     "ReportMeta",
     "SourceAge",
@@ -17,6 +21,7 @@ __all__ = [
     "Verdict",
     "comparison_markdown",
     "diff_markdown",
+    "render_index",
     "render_report",
     "render_workbook",
     "tier_moves",
