@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 from icp.report.wording import clean, count
 

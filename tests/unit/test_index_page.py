@@ -29,7 +29,15 @@ def record() -> tuple[TrackedQuarter, ...]:
 
 def data() -> IndexData:
     before = IndexedRevision(
-        "2026Q2", 1, "was in force", "First.", None, None, "Approved by policy: x", FILES, profile("2026Q2", before=True)
+        "2026Q2",
+        1,
+        "was in force",
+        "First.",
+        None,
+        None,
+        "Approved by policy: x",
+        FILES,
+        profile("2026Q2", before=True),
     )
     held = IndexedRevision("2026Q3", 2, "held", "It changed.", 12, 900, "Held by policy: y", FILES, profile())
     now = IndexedRevision("2026Q3", 1, "in force", "Nothing.", 7, 900, "Approved by ann: z", FILES, kept(profile()))
