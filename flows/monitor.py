@@ -35,6 +35,7 @@ def monitor(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plai
         LockHeld: another run is writing to this lake.
     """
     from flows import monitor_steps as steps
+    from flows.index_page import write_index
     from icp.lake import Lake
 
     with Lake(settings.lake).lock():
@@ -44,6 +45,8 @@ def monitor(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plai
         say("looking for drift")
         report, state = run(steps.judge_drift)(plan, outcomes)
         path = run(steps.keep_report)(plan, report, state)
+        if path is not None:
+            write_index(settings, icp)
     return MonitorResult(report, path)
 
 

@@ -68,10 +68,12 @@ def _refresh_one(
 ) -> RefreshResult:
     """One ICP, under the lock of the lake."""
     from flows import refresh_steps as steps
+    from flows.index_page import write_index
 
     plan = run(steps.plan_refresh)(settings, icp, quarter, now)
     if plan.published is not None:
         steps.decide_if_killed_before(plan, now)
+        write_index(settings, icp)
         verdict = steps.published_verdict(plan.published)
         return RefreshResult("nothing_new", plan.quarter.label, verdict, plan.published)
     with steps.working_folder(plan) as working:
@@ -89,6 +91,7 @@ def _refresh_one(
         say("publishing")
         revision = run(steps.publish_revision)(plan, working, features, derived)
         decision = run(steps.decide)(plan, revision, derived.approval, now)
+        write_index(settings, icp)
     return RefreshResult("published", plan.quarter.label, steps.published_verdict(revision), revision, decision)
 
 

@@ -316,6 +316,7 @@ def quarantine_drop(
 def _decide(
     project: Path, icp: str | None, reference: str, decision: DecisionKind, by: str | None, reason: str
 ) -> None:
+    from flows.index_page import write_index
     from flows.reading import decide_by_hand
     from icp.lake import Lake
     from icp.published import PublishedStore
@@ -324,6 +325,7 @@ def _decide(
     store, who = PublishedStore(settings.lake, _named(settings, icp)), by or getpass.getuser()
     with Lake(settings.lake).lock():
         answer = decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC))
+        write_index(settings, store.icp)
     typer.echo(answer)
 
 

@@ -18,7 +18,15 @@ import pyarrow.parquet as pq
 
 from icp.errors import IcpError
 from icp.profile import Attribute, Profile
-from icp.report import ReportData, diff_markdown, render_report, tier_moves, track_record_of, verdict_sentence
+from icp.report import (
+    ReportData,
+    diff_markdown,
+    render_report,
+    render_workbook,
+    tier_moves,
+    track_record_of,
+    verdict_sentence,
+)
 from icp.serialize import SCHEMA_VERSION, from_json, profile_to_yaml, to_json
 from icp.track_record import TrackedQuarter
 
@@ -40,7 +48,7 @@ def write_candidate(folder: Path, *, profile: Profile, points: pd.DataFrame, sco
 
 
 def write_findings(folder: Path, data: ReportData) -> None:
-    """Put down what people read: evidence, comparison, backtest, the account lists and the report.
+    """Put down what people read: evidence, comparison, backtest, the account lists, the workbook and the report.
 
     Raises:
         IcpError: the warehouse has not written `accounts.parquet` into the folder.
@@ -55,9 +63,13 @@ def write_findings(folder: Path, data: ReportData) -> None:
         _write_text(folder / "beliefs.json", to_json(data.beliefs))
     _write_text(folder / "sensitivity.json", to_json({"icp": data.profile.icp, "sensitivity": data.sensitivity}))
     write_csv(folder / "accounts.csv", accounts)
-    for name, chosen in LISTS.items():
-        columns = [column for column in LIST_COLUMNS if column in accounts]
-        write_csv(folder / "lists" / f"{name}.csv", chosen(accounts, tier_names(data.profile))[columns])
+    lists = {name: chosen(accounts, tier_names(data.profile)) for name, chosen in LISTS.items()}
+    columns = [column for column in LIST_COLUMNS if column in accounts]
+    for name, chosen_accounts in lists.items():
+        write_csv(folder / "lists" / f"{name}.csv", chosen_accounts[columns])
+    facts = read_rep_facts(folder)
+    with_facts = {name: with_rep_facts(table, facts) for name, table in lists.items()}
+    (folder / "workbook.xlsx").write_bytes(render_workbook(data, with_rep_facts(_ordered(accounts), facts), with_facts))
     _write_text(folder / "report.html", render_report(data))
 
 
@@ -94,6 +106,31 @@ def judgement(data: ReportData) -> Mapping[str, Any]:
 def read_accounts(folder: Path) -> pd.DataFrame:
     """The scored accounts of a revision, whole numbers kept whole where some are missing."""
     return _read_parquet(folder / "accounts.parquet")
+
+
+# What reps read beside a score, and the declared attributes it may be found under (icp.yml: `attributes`).
+REP_FACTS = {
+    "operating_model": ("attr_operating_model", "attr_business_model"),
+    "case_study": ("attr_case_study", "attr_case_study_url", "attr_case_study_link"),
+    "persona_notes": ("attr_persona_notes", "attr_personas", "attr_persona"),
+}
+
+
+def read_rep_facts(folder: Path) -> pd.DataFrame:
+    """Operating model, case study and persona notes of each account, as far as icp.yml declares them."""
+    path = folder / "features.parquet"
+    held = pq.read_schema(path).names if path.exists() else []
+    found = {fact: next((n for n in names if n in held), None) for fact, names in REP_FACTS.items()}
+    columns = {name: fact for fact, name in found.items() if name}
+    if not columns:
+        return pd.DataFrame(columns=["account_id"])
+    rows = pd.read_parquet(path, columns=["account_id", *columns], filters=[("role", "=", "score")])
+    return rows.rename(columns=columns).drop_duplicates("account_id")
+
+
+def with_rep_facts(accounts: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """The accounts, in their order, with those facts."""
+    return accounts.merge(facts, on="account_id", how="left") if len(facts) else accounts
 
 
 def read_migration(folder: Path) -> pd.DataFrame:

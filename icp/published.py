@@ -184,6 +184,10 @@ class PublishedStore:
         about = [d for d in self._decisions() if (d.quarter, d.revision) == (quarter, revision)]
         return about[-1] if about else None
 
+    def standing_in(self, quarter: str) -> Decision | None:
+        """The approval that stands for one quarter, in force now or not; None where nothing of it is approved."""
+        return _standing([d for d in self._decisions() if d.quarter == quarter])
+
     def record_decision(
         self, quarter: str, revision: int, decision: DecisionKind, *, by: str, reason: str, at: datetime
     ) -> bool:

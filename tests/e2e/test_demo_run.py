@@ -195,6 +195,9 @@ def test_the_monitor_sees_the_weeks_since_and_leaves_what_is_published_alone(dem
     assert report["outcomes"] > 200
     assert report["monitors"].keys() == {"population", "concept", "performance"}
     assert "not enough data" not in report["monitors"].values()
-    assert tree_hash(copy / "lake/published") == published
+    seen = tree_hash(copy / "lake/published")
+    index = copy / "lake/published/main/index.html"
+    assert {name: found for name, found in seen.items() if name != "main/index.html"} == published
+    assert "2026-10-05" in index.read_text(encoding="utf-8")
     kept = sorted(p.name for p in (copy / "lake/monitor/main").iterdir())
     assert kept == ["2026-10-05.json", "state.json"]

@@ -112,6 +112,9 @@ def test_each_icp_has_its_own_accounts_points_and_history(project: Path, monkeyp
         assert set(labels["account_id"]) == set(inside.index)
         is_large = accounts["employees"] >= 500
         sizes[outcome.icp] = accounts.loc[is_large, "fit_score"].mean() - accounts.loc[~is_large, "fit_score"].mean()
+        index = (project / "lake/published" / outcome.icp / "index.html").read_text()
+        assert "2025Q1/r1/workbook.xlsx" in index and "The ICP in force is that of 2025Q1" in index
+        assert "workbook.xlsx" in json.loads((revision / "manifest.json").read_text())["files"]
         assert "Outside the population" in (revision / "evidence.json").read_text()
     assert sizes["north"] < -10 and sizes["south"] > 10
     assert read_profile(north.result.revision).population == "country is DE or SE"

@@ -79,7 +79,7 @@ def test_a_revision_has_every_file(folder: Path) -> None:
     assert set(contents(folder)) == {
         "profile.yml", "evidence.json", "points.parquet", "diff.json", "diff.md", "backtest.json", "tam.json", "accounts.csv",
         "scoring.sql", "lists/risers.csv", "lists/fallers.csv", "lists/net_new.csv", "lists/not_icp.csv", "report.html",
-        "accounts.parquet", "migration.parquet", "sensitivity.json",
+        "accounts.parquet", "migration.parquet", "sensitivity.json", "workbook.xlsx",
     }  # fmt: skip
 
 

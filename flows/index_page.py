@@ -1,0 +1,122 @@
+"""Keeps `published/<icp>/index.html` true: read anew from what is published and from the looks between quarters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icp.errors import ConfigError, IcpError
+
+if TYPE_CHECKING:
+    from icp.config import Settings
+    from icp.drift_report import DriftReport
+    from icp.published import Decision, PublishedStore
+    from icp.report.index_data import IndexData, IndexedRevision, Standing
+    from icp.track_record import TrackedQuarter
+
+INDEX = "index.html"
+LINKED = ("report.html", "workbook.xlsx", "accounts.csv", "profile.yml")
+_UNREADABLE = (IcpError, OSError, KeyError, TypeError, ValueError)
+
+
+def write_index(settings: Settings, icp: str) -> Path:
+    """Write the index page of one ICP in one step; call it under the lock of the lake.
+
+    Nothing published is touched. What cannot be read (files of an older version) is named on the page, never an error:
+    a view must not make a finished refresh fail.
+    """
+    from icp import atomic
+    from icp.report.index_page import render_index
+
+    data = index_data(settings, icp)
+    path = settings.lake / "published" / icp / INDEX
+    page = render_index(data).encode()
+    if not path.exists() or path.read_bytes() != page:
+        atomic.write_bytes(path, page)
+    return path
+
+
+def index_data(settings: Settings, icp: str) -> IndexData:
+    """Everything on the page, from the files of the lake alone."""
+    from icp.published import PublishedStore
+    from icp.report.index_data import IndexData
+
+    store = PublishedStore(settings.lake, icp)
+    numbers = [(quarter, number) for quarter in store.quarters() for number in store.revisions(quarter)]
+    revisions = tuple(_revision(store, quarter, number) for quarter, number in numbers)
+    looks, unread = _looks(settings.lake / "monitor" / icp)
+    return IndexData(settings.company, icp, revisions, looks, _record(store), unread)
+
+
+def _revision(store: PublishedStore, quarter: str, number: int) -> IndexedRevision:
+    from flows.reading import read_profile
+    from icp.report.index_data import IndexedRevision
+
+    folder, decision = store.path(quarter, number), store.decision_on(quarter, number)
+    files = tuple(name for name in LINKED if (folder / name).exists())
+    facts: dict[str, Any] = {}
+    try:
+        body = json.loads((folder / "diff.json").read_text(encoding="utf-8"))
+        moves = body["tier_moves"]
+        facts = {
+            "sentence": str(body["comparison"]["sentence"]),
+            "moved": int(moves["moved"]),
+            "compared": int(moves["compared"]),
+            "profile": read_profile(folder),
+        }
+    except _UNREADABLE:
+        facts = {}
+    return IndexedRevision(
+        quarter, number, _standing(store, decision, quarter, number), decided=_decided(decision), files=files, **facts
+    )
+
+
+def _standing(store: PublishedStore, decision: Decision | None, quarter: str, number: int) -> Standing:
+    """What a revision is now: the newest approval is in force, the standing one of an earlier quarter was."""
+    current = store.current()
+    if decision is None:
+        return "undecided"
+    if decision.decision == "rolled_back":
+        return "rolled back"
+    if decision.decision != "approved":
+        return decision.decision
+    if current and (current["quarter"], current["revision"]) == (quarter, number):
+        return "in force"
+    stands = store.standing_in(quarter)
+    return "was in force" if stands is not None and stands.revision == number else "approved"
+
+
+def _decided(decision: Decision | None) -> str:
+    if decision is None:
+        return ""
+    return f"{decision.decision.replace('_', ' ').capitalize()} {decision.at[:10]} by {decision.by}: {decision.reason}"
+
+
+def _record(store: PublishedStore) -> tuple[TrackedQuarter, ...]:
+    """How each ICP in force did on the next quarter's outcomes."""
+    from icp.publication import read_history
+
+    found: dict[str, TrackedQuarter] = {}
+    for quarter in store.quarters():
+        standing = store.standing_in(quarter)
+        folder = store.path(quarter, standing.revision) if standing else store.latest(quarter)
+        try:
+            found |= {line.quarter: line for line in read_history([folder] if folder else [])}
+        except _UNREADABLE:
+            continue
+    return tuple(found[quarter] for quarter in sorted(found))
+
+
+def _looks(folder: Path) -> tuple[tuple[DriftReport, ...], tuple[str, ...]]:
+    """The weekly looks oldest first, and the names of files that cannot be read."""
+    from icp.drift_report import DriftReport
+    from icp.serialize import from_json
+
+    looks, unread = [], []
+    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-*.json")):
+        try:
+            looks.append(from_json(DriftReport, path.read_text(encoding="utf-8")))
+        except (ConfigError, OSError, UnicodeDecodeError):
+            unread.append(f"monitor/{folder.name}/{path.name}")
+    return tuple(looks), tuple(unread)
