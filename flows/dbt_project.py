@@ -41,20 +41,32 @@ def build(
         *("--project-dir", str(project), "--profiles-dir", str(project)),
         *("--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")),
         *("--log-level-file", "none", "--no-write-json"),
-        *("--vars", json.dumps(dict(variables), sort_keys=True)),
     ]
     if project not in _parsed:
         check(project)
-        _parsed[project] = _checked(project, dbtRunner().invoke(["--quiet", "parse", *common])).result
+        parse = ["--quiet", "parse", *common, "--vars", _as_json(_parsed_with(variables))]
+        _parsed[project] = _checked(project, dbtRunner().invoke(parse)).result
     manifest = _parsed[project]
     # Unit tests belong to the test suite. Seeds are constants of the project: once in a process is enough.
     left_out = ["unit_test", *(["seed"] if warehouse in _seeded else [])]
     excluded = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
-    _checked(
-        project, dbtRunner(manifest=manifest).invoke(["--quiet", "build", "--select", *select, *excluded, *common])
-    )
+    command = ["--quiet", "build", "--select", *select, *excluded, *common, "--vars", _as_json(variables)]
+    _checked(project, dbtRunner(manifest=manifest).invoke(command))
     _seeded.add(warehouse)
     return _columns_by_model(manifest)
+
+
+def _parsed_with(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables without what differs from quarter to quarter, which no parsed file depends on.
+
+    dbt keeps what it parsed beside the target, and throws all of it away when a variable differs.
+    """
+    same = {name: value for name, value in variables.items() if not name.endswith("_path")}
+    return same | {"as_of": "", "quarter_end": "", "quarters": [], "landed": {}}
+
+
+def _as_json(variables: Mapping[str, Any]) -> str:
+    return json.dumps(dict(variables), sort_keys=True)
 
 
 def _columns_by_model(manifest: Any) -> dict[str, Any]:

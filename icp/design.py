@@ -20,6 +20,7 @@ from icp.stats import Floats
 Codes = NDArray[np.integer]
 
 CHUNK = 16_384
+MOST_CELLS_KEPT = 2_000_000  # 16 MB per design
 LEAST_STATES, MOST_STATES = 64, 1_024  # joint codes of a group; more make tables larger than the rows they sum
 
 
@@ -43,7 +44,7 @@ class Group:
     states: Floats
     columns: slice
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many joint codes there are."""
         return len(self.states)
@@ -54,7 +55,11 @@ class Group:
 
     def crossed(self, codes: NDArray[np.intp], count: int, weights: Floats) -> Floats:
         """One-hot codes' times W times the group's columns; `codes` run from 0 to `count` - 1."""
-        table = np.bincount(codes * self.size + self.joint, weights, count * self.size)
+        return self.crossed_at(codes * self.size + self.joint, count, weights)
+
+    def crossed_at(self, places: NDArray[np.intp], count: int, weights: Floats) -> Floats:
+        """The same, where the cell of each row (code x size + joint code) is at hand."""
+        table = np.bincount(places, weights, count * self.size)
         return np.asarray(table.reshape(count, self.size) @ self.states)
 
 
@@ -77,6 +82,11 @@ class Design:
     def width(self) -> int:
         """Number of columns."""
         return int(self.slices[-1].stop) if self.slices else int(self.fixed.shape[1])
+
+    @cached_property
+    def block_of(self) -> NDArray[np.intp]:
+        """The block of each column after the fixed ones."""
+        return np.repeat(np.arange(len(self.slices)), [part.stop - part.start for part in self.slices])
 
     def every(self, step: int) -> Design:
         """Every so manieth row."""
@@ -114,12 +124,30 @@ class Design:
         first = slice(0, self.fixed.shape[1])
         weighted = self.fixed * weights[:, None]
         out[first, first] = weighted.T @ self.fixed
+        pairs = self._pairs
         for i, one in enumerate(self.groups):
             out[first, one.columns] = [one.sums(column) for column in weighted.T]
             out[one.columns, one.columns] = (one.states.T * np.bincount(one.joint, weights, one.size)) @ one.states
-            for other in self.groups[i + 1 :]:
-                out[one.columns, other.columns] = one.states.T @ other.crossed(one.joint, one.size, weights)
+            for j, other in enumerate(self.groups[i + 1 :], start=i + 1):
+                crossed = (
+                    other.crossed_at(pairs[i, j], one.size, weights)
+                    if pairs
+                    else other.crossed(one.joint, one.size, weights)
+                )
+                out[one.columns, other.columns] = one.states.T @ crossed
         return np.triu(out) + np.triu(out, 1).T
+
+    @cached_property
+    def _pairs(self) -> dict[tuple[int, int], NDArray[np.intp]]:
+        """The joint cell of every row for every two groups, kept between the steps of a fit; empty where they are large."""
+        count = len(self.groups)
+        if len(self) * count * (count - 1) // 2 > MOST_CELLS_KEPT:
+            return {}
+        return {
+            (i, j): self.groups[i].joint * self.groups[j].size + self.groups[j].joint
+            for i in range(count)
+            for j in range(i + 1, count)
+        }
 
     def sums(self, values: Floats) -> Floats:
         """X'v."""
