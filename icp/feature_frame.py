@@ -80,5 +80,6 @@ def _not_one(account: str, found: list[str], revision: Path) -> str:
         return f"{len(found)} accounts are called {account!r}: {ids}. Use the account id."
     return (
         f"No account is called {account!r} in {revision.parent.name}/{revision.name}. "
-        "Use the account id, the company domain or the exact name, as in accounts.csv."
+        "Use the account id, the company domain or the exact name, as in accounts.csv. "
+        "An account outside the population of an ICP is not among its accounts."
     )

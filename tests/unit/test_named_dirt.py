@@ -9,8 +9,8 @@ import pytest
 
 from flows.gates import check_features
 from icp.deals_left_out import DealsLeftOut, as_left_out, why_none
-from icp.errors import NotEnoughEvidence
-from icp.feature_frame import read_left_out
+from icp.errors import ConfigError, NotEnoughEvidence
+from icp.feature_frame import read_account, read_left_out
 from icp.profile import Attribute
 from icp.publication import coverage
 from icp.spellings import unknown_spellings
@@ -52,9 +52,8 @@ def test_a_quarter_without_outcomes_says_where_its_deals_went() -> None:
 
 def test_counts_are_read_from_the_file_of_dbt_or_are_none(tmp_path: Path) -> None:
     assert read_left_out(tmp_path / "absent.parquet") == ()
-    pd.DataFrame([(c.quarter, c.exclusion, c.deals) for c in reversed(COUNTS)], columns=["quarter", "exclusion", "deals"]).to_parquet(
-        tmp_path / "left_out.parquet"
-    )  # fmt: skip
+    rows = [{"quarter": c.quarter, "exclusion": c.exclusion, "deals": c.deals} for c in reversed(COUNTS)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "left_out.parquet")
     assert read_left_out(tmp_path / "left_out.parquet") == COUNTS
 
 
@@ -74,3 +73,12 @@ def test_the_coverage_line_of_a_set_reads_as_one() -> None:
     tools = Attribute(name="technologies", kind="set", family="technographic", label="Uses")
     rows = pd.DataFrame({"technologies": ["¦A¦"], "is_backfilled": [False]})
     assert coverage(rows, rows, (tools,))["label"].tolist() == ["Uses …"]
+
+
+def test_an_account_outside_the_population_is_not_called_unknown(tmp_path: Path) -> None:
+    revision = tmp_path / "2025Q2/r1"
+    revision.mkdir(parents=True)
+    names = {"account_id": ["a1"], "company_domain": ["acme.com"], "account_name": ["Acme"]}
+    pd.DataFrame(names).to_parquet(revision / "accounts.parquet")
+    with pytest.raises(ConfigError, match="outside the population"):
+        read_account(revision, "a2")
