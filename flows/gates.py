@@ -83,10 +83,12 @@ def check_features(
     quarter: str,
     may_lack_outcomes: bool = False,
     project: Path | None = None,
+    why_none: str = "",
 ) -> GateResult:
     """Refuse a feature frame the statistics must not be given.
 
     `may_lack_outcomes`: the profile will rest on stated beliefs, so the quarter need not have brought an outcome.
+    `why_none`: what may have kept its outcomes away, in sentences for whom it is refused.
 
     Raises:
         NotEnoughEvidence: the quarter brought no outcome at all; there is nothing to learn or to test.
@@ -100,6 +102,7 @@ def check_features(
     if not has_outcomes and not may_lack_outcomes:
         raise NotEnoughEvidence(
             f"No outcome is known for {quarter}, so there is nothing to learn from it; nothing was published. "
+            f"{why_none + ' ' if why_none else ''}"
             "Land the deals or the revenue of that quarter, then refresh again; a company without outcomes can start "
             "from what it believes (`hypotheses:` in icp.yml)."
         )

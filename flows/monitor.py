@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.progress import say
 from flows.steps import Runner, as_task, plainly
+from icp.errors import SEVERITY, ConfigError, IcpError
 
 if TYPE_CHECKING:
     from icp.config import Settings
@@ -66,6 +68,49 @@ def monitor_and_tell(settings: Settings, *, icp: str, as_of: datetime, run: Runn
     )
 
 
+class SomeIcpsNotWatched(IcpError):
+    """Of several ICPs some could not be watched; the others were, and are told of."""
+
+    def __init__(self, failed: Mapping[str, IcpError], watched: int) -> None:
+        self.exit_code = min((error.exit_code for error in failed.values()), key=SEVERITY.index)
+        told = "\n".join(f"  {icp} (exit {error.exit_code}): {error}" for icp, error in failed.items())
+        super().__init__(f"{len(failed)} of {len(failed) + watched} ICPs could not be watched.\n{told}")
+
+
+def monitor_all(
+    settings: Settings,
+    *,
+    as_of: datetime,
+    run: Runner = plainly,
+    leave: Callable[[str, MonitorResult], None] = lambda icp, result: None,
+) -> tuple[MonitorResult, ...]:
+    """Watch every ICP of icp.yml that was ever published, in its order; one that fails does not stop the others.
+
+    `leave` is given each result as it comes, under the name of its ICP.
+
+    Raises:
+        ConfigError: no ICP of icp.yml was ever published.
+        SomeIcpsNotWatched: after all were tried.
+    """
+    from icp.published import PublishedStore
+
+    published = [icp for icp in settings.icps if PublishedStore(settings.lake, icp).quarters()]
+    if not published:
+        raise ConfigError("No ICP has been published yet, so there is nothing to watch. Run `icp refresh` first.")
+    results: list[MonitorResult] = []
+    failed: dict[str, IcpError] = {}
+    for icp in published:
+        say(f"ICP {icp}")
+        try:
+            results.append(monitor_and_tell(settings, icp=icp, as_of=as_of, run=run))
+            leave(icp, results[-1])
+        except IcpError as error:
+            failed[icp] = error
+    if failed:
+        raise SomeIcpsNotWatched(failed, len(results))
+    return tuple(results)
+
+
 @flow(flow_run_name="icp-monitor-{icp}")
 def icp_monitor(project: str = "icp.yml", icp: str = "main", as_of: str | None = None) -> MonitorResult:
     """Watch one ICP between quarters (as of now, or of a date)."""
@@ -73,10 +118,28 @@ def icp_monitor(project: str = "icp.yml", icp: str = "main", as_of: str | None =
 
     settings = load(Path(project))
     result = monitor_and_tell(settings, icp=icp, as_of=moment(settings, as_of, datetime.now(UTC)), run=as_task)
-    create_markdown_artifact(
-        markdown=as_markdown(result.report), key=f"icp-{icp}-drift", description=result.report.headline
-    )
+    _leave_artifact(icp, result)
     return result
+
+
+@flow(flow_run_name="icp-monitor-all")
+def icp_monitor_all(project: str = "icp.yml", as_of: str | None = None) -> tuple[MonitorResult, ...]:
+    """Watch every ICP of the project between quarters; it fails in the end when one of them could not be watched."""
+    from icp.config import load
+
+    settings = load(Path(project))
+    return monitor_all(settings, as_of=moment(settings, as_of, datetime.now(UTC)), run=as_task, leave=_leave_artifact)
+
+
+def _leave_artifact(icp: str, result: MonitorResult) -> None:
+    create_markdown_artifact(
+        markdown=as_markdown(result.report), key=artifact_key(icp), description=result.report.headline
+    )
+
+
+def artifact_key(icp: str) -> str:
+    """Under which Prefect shows an ICP's drift; its keys admit no underscore."""
+    return f"icp-{icp.replace('_', '-')}-drift"
 
 
 def moment(settings: Settings, as_of: str | None, now: datetime) -> datetime:

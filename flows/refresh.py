@@ -13,14 +13,11 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.progress import say
 from flows.steps import Runner, as_task, plainly
-from icp.errors import IcpError
+from icp.errors import SEVERITY, IcpError
 
 if TYPE_CHECKING:
     from flows.refresh_steps import FeatureTables
     from icp.config import Settings
-
-# of several ICPs that failed the exit code is that of the gravest
-SEVERITY = (1, 3, 2, 4, 5, 6, 7, 75)
 
 
 @dataclass(frozen=True)

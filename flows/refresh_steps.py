@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from icp.approval import Approval
     from icp.calendar import Quarter
     from icp.config import IcpSettings, Settings
+    from icp.deals_left_out import DealsLeftOut
     from icp.hypotheses import Hypothesis
     from icp.label_rules import LeftOut
     from icp.profile import Attribute, Profile
     from icp.published import PublishedStore
     from icp.quarterly import QuarterResult, Question
 
-FEATURES = ("+fct_account_features", "+fct_account_declared_attributes")
+FEATURES = ("+fct_account_features", "+fct_account_declared_attributes", "+int_opportunities__left_out")
 SERVING = ("path:models/serving",)
 
 
@@ -64,6 +65,7 @@ class FeatureTables:
     variables: Mapping[str, Any] = field(repr=False)
     features: Path
     declared: Path
+    left_out: Path
     columns: Mapping[str, Any] = field(repr=False)
 
     def serve(self, plan: Plan) -> bool:
@@ -82,6 +84,7 @@ class Features:
     attributes: tuple[Attribute, ...]
     hypotheses: tuple[Hypothesis, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    deals_left_out: tuple[DealsLeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,9 @@ def build_features(plan: Plan) -> FeatureTables:
 
     scratch = plan.cache / "features"
     scratch.mkdir(parents=True, exist_ok=True)
-    paths = {"features_path": str(scratch / "features.parquet"), "declared_path": str(scratch / "declared.parquet")}
+    files = {name: scratch / f"{name}.parquet" for name in ("features", "declared", "left_out")}
+    files["left_out"].unlink(missing_ok=True)  # a dbt project laid down by an older version does not write it
+    paths = {f"{name}_path": str(path) for name, path in files.items()}
     variables = feature_variables(plan)
     columns = flows.dbt_project.build(
         plan.settings.dbt_project,
@@ -157,7 +162,7 @@ def build_features(plan: Plan) -> FeatureTables:
         warehouse=plan.warehouse,
         scratch=plan.cache,
     )
-    return FeatureTables(variables, Path(paths["features_path"]), Path(paths["declared_path"]), columns)
+    return FeatureTables(variables, files["features"], files["declared"], files["left_out"], columns)
 
 
 def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
@@ -165,6 +170,7 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     from flows.label import labelled_by
     from flows.population import in_population
     from icp import attributes, feature_frame
+    from icp.deals_left_out import as_left_out
     from icp.feature_pages import added_models
     from icp.hypotheses_file import resolve
     from icp.publication import write_parquet
@@ -189,7 +195,9 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
     labels, universe = frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True)
-    return Features(labels, universe, candidates, hypotheses, (*outside, *labelled.left_out))
+    deals = feature_frame.read_left_out(tables.left_out) if plan.config.label.kind != "best_customer" else ()
+    left_out = (*as_left_out(deals), *outside, *labelled.left_out)
+    return Features(labels, universe, candidates, hypotheses, left_out, deals)
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:
@@ -204,6 +212,7 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         as_of=plan.as_of,
         quarter=plan.quarter.label,
         may_lack_outcomes=_starts_from_beliefs(plan, features),
+        why_none=_why_no_outcomes(plan, features),
         project=plan.settings.dbt_project.parent,
     )
     _keep_findings(working, "features", result.to_dict())
@@ -214,6 +223,29 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         quarter=plan.quarter.label,
     )
     _keep_findings(working, "leaks", leaks)
+
+
+def _why_no_outcomes(plan: Plan, features: Features) -> str:
+    """What may have kept the outcomes of this quarter away: loads that are true only later, and deals left out."""
+    from icp.config_schema import MOST_SETTLE_DAYS
+    from icp.deals_left_out import why_none
+    from icp.lake import Lake
+
+    wanted = "revenue" if plan.config.label.kind == "best_customer" else "opportunities"
+    lake = Lake(plan.settings.lake)
+    now = set(lake.landed_files(plan.as_of).get(wanted, ()))
+    later = [
+        load.effective_at for load in lake.accepted_loads() if wanted in load.tables and load.effective_at > plan.as_of
+    ]
+    told = ""
+    if later and not now:
+        days = (min(later) - plan.quarter.end).days + 1
+        or_wait = f", or have quarters read later with `settle_days: {days}` under `calendar` in icp.yml"
+        told = (
+            f"What has landed of {wanted} is true only from {min(later):%Y-%m-%d} on, and this quarter is read as of "
+            f"{plan.as_of:%Y-%m-%d}. Refresh a later quarter{or_wait if days <= MOST_SETTLE_DAYS else ''}."
+        )
+    return " ".join(part for part in (told, why_none(features.deals_left_out, plan.quarter.label)) if part)
 
 
 def _starts_from_beliefs(plan: Plan, features: Features) -> bool:

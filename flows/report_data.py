@@ -39,6 +39,7 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
     from flows.label import label_words, pins_in_force
     from icp.publication import read_history
     from icp.report.data import Exclusion, ReportMeta
+    from icp.spellings import unknown_spellings
 
     number = (plan.store.revisions(plan.quarter.label) or [0])[-1] + 1
     return ReportMeta(
@@ -54,6 +55,7 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         else label_words(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
+        notes=unknown_spellings(features.universe, plan.settings.dbt_project / "seeds"),
         history=read_history(_past(plan)),
     )
 

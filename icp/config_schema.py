@@ -21,6 +21,7 @@ NumberFormat = Literal["us", "eu"]
 DateFormat = Literal["iso", "us", "eu", "epoch_s", "epoch_ms"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
 Day = date | datetime
+MOST_SETTLE_DAYS = 90
 Scalar = str | bool | int | float | date | datetime
 
 
@@ -35,7 +36,7 @@ class CalendarSection(Section):
 
     timezone: str = "UTC"
     fiscal_year_start_month: Annotated[int, Field(ge=1, le=12)] = 1
-    settle_days: Annotated[int, Field(ge=0, le=90)] = 5
+    settle_days: Annotated[int, Field(ge=0, le=MOST_SETTLE_DAYS)] = 5
 
     @field_validator("timezone")
     @classmethod

@@ -49,3 +49,7 @@ class TryLater(IcpError):
     """A vendor cannot serve us now (down, over its limit): nothing of this pull is kept, the next run repeats it."""
 
     exit_code = 75
+
+
+# of several ICPs that failed the exit code is that of the gravest
+SEVERITY = (1, 3, 2, 4, 5, 6, 7, 75)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from icp.deals_left_out import DealsLeftOut
 from icp.errors import ConfigError, IcpError
 
 KEY = "observation_id"
@@ -28,6 +29,14 @@ def read_features(features: Path, declared: Path) -> pd.DataFrame:
             f"{features.name} and {declared.name} do not hold the same observations; delete the warehouse and run again."
         )
     return left.join(right.drop(columns=[c for c in right.columns if c in left.columns]))
+
+
+def read_left_out(path: Path) -> tuple[DealsLeftOut, ...]:
+    """The deals that are no evidence, counted by quarter and reason; none where the dbt project counts none."""
+    if not path.exists():
+        return ()
+    rows = pd.read_parquet(path).sort_values(["quarter", "exclusion"]).to_dict("records")
+    return tuple(DealsLeftOut(str(row["quarter"]), str(row["exclusion"]), int(row["deals"])) for row in rows)
 
 
 def read_label_rows(revision: Path) -> pd.DataFrame:
@@ -71,5 +80,6 @@ def _not_one(account: str, found: list[str], revision: Path) -> str:
         return f"{len(found)} accounts are called {account!r}: {ids}. Use the account id."
     return (
         f"No account is called {account!r} in {revision.parent.name}/{revision.name}. "
-        "Use the account id, the company domain or the exact name, as in accounts.csv."
+        "Use the account id, the company domain or the exact name, as in accounts.csv. "
+        "An account outside the population of an ICP is not among its accounts."
     )

@@ -178,7 +178,7 @@ def _coverage_row(labels: pd.DataFrame, universe: pd.DataFrame, attribute: Attri
     shares = (float(filled.mean()), float(universe[attribute.column].notna().mean()), float(backfilled))
     return (
         attribute.column,
-        attribute.label,
+        f"{attribute.label} …" if attribute.kind == "set" else attribute.label,  # "Uses …": one line for all members
         attribute.family,
         *(0.0 if share != share else share for share in shares),
     )

@@ -135,7 +135,7 @@ def test_every_deployment_is_scheduled(server: Server) -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server, project: Path) -> None:
-    deployment = server.get("/deployments/name/icp-refresh/quarterly")
+    deployment = server.get("/deployments/name/icp-refresh-all/quarterly")
     run = server.post(
         f"/deployments/{deployment['id']}/create_flow_run",
         {"parameters": {"project": str(project / "icp.yml"), "quarter": "2024Q4"}},

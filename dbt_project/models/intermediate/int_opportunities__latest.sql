@@ -35,7 +35,7 @@ final as (
         load_id,
         source_row
     from latest
-    where created_at <= {{ as_of() }}
+    where created_at <= {{ as_of() }} or created_at is null
 )
 
 select * from final

@@ -34,6 +34,7 @@ final as (
         case
             when is_deleted then 'deleted'
             when account_id is null then 'account not known'
+            when created_at is null then 'opening date not known'
             when not is_decided then 'open'
             when not coalesce(type_is_new_business, first_won_at is null or first_won_at >= created_at)
                 then 'existing business'
