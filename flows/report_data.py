@@ -55,6 +55,7 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
         history=read_history(_past(plan)),
+        notes=plan.stale,
     )
 
 
