@@ -218,10 +218,14 @@ class SourceSettings(Section):
         if self.kind == "hubspot" and not set(self.tables) <= set(HUBSPOT_TABLES):
             known = ", ".join(f"`{name}`" for name in HUBSPOT_TABLES)
             raise ValueError(f"HubSpot fills {known}; map other tables in a source of their own")
-        if self.kind == "hubspot" and "contacts" in self.tables:
-            for name, column in self.tables["contacts"].columns.items():
-                if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
-                    raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+        return self
+
+    @model_validator(mode="after")
+    def _names_nobody(self) -> Self:
+        contacts = self.tables.get("contacts") if self.kind == "hubspot" else None
+        for name, column in contacts.columns.items() if contacts else ():
+            if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
+                raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
         return self
 
 

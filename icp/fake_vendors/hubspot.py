@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,8 @@ def _list(portal: Portal, kind: str, query: Mapping[str, str], twice: bool) -> A
     if limit > 100:
         return _bad(f"limit {limit} is above 100")
     records = portal.records(kind, archived=query.get("archived") == "true")
-    rest = [record for record in records if int(record["id"]) >= int(start.rstrip(REPEAT))]
+    begin = bisect_left(records, int(start.rstrip(REPEAT)), key=lambda record: int(record["id"]))
+    rest = records[begin : begin + limit + 1]
     names = [name for name in query.get("properties", "").split(",") if name]
     page: dict[str, Any] = {"results": [_shown(record, names) for record in rest[:limit]]}
     if twice and not start.endswith(REPEAT):

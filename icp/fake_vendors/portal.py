@@ -25,18 +25,24 @@ class Portal:
     now: datetime
     versions: dict[str, dict[int, list[tuple[datetime, Record]]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _seen: dict[tuple[str, bool], tuple[datetime, list[Record]]] = field(default_factory=dict, repr=False)
 
     def put(self, kind: str, record: Mapping[str, Any], shown_from: datetime = BEGINNING) -> None:
         """Add a version of a record."""
         with self.lock:
             versions = self.versions.setdefault(kind, {}).setdefault(int(record["id"]), [])
             versions.append((shown_from, dict(record)))
+            self._seen.clear()
 
     def records(self, kind: str, *, archived: bool) -> list[Record]:
-        """Records as they are now, by ascending id."""
+        """Records as they are now, by ascending id; kept until something changes, because every page asks for them."""
         with self.lock:
-            current = [self._current(versions) for _, versions in sorted(self.versions.get(kind, {}).items())]
-        return [record for record in current if record is not None and bool(record.get("archived")) == archived]
+            now, held = self._seen.get((kind, archived), (None, []))
+            if now != self.now:
+                every = (self._current(versions) for _, versions in sorted(self.versions.get(kind, {}).items()))
+                held = [record for record in every if record is not None and bool(record.get("archived")) == archived]
+                self._seen[kind, archived] = (self.now, held)
+            return held
 
     def some(self, kind: str, ids: Iterable[str], *, archived: bool) -> list[Record]:
         """Records of these ids as they are now, by ascending id."""
