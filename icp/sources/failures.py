@@ -50,7 +50,7 @@ def keep_success(lake: Path, source: str, at: datetime) -> None:
     _write(lake, source, {"source": source, "read_at": iso(at)})
 
 
-def stale(settings: Settings) -> Iterable[str]:
+def stale(settings: Settings) -> list[str]:
     """One line per source that failed when last tried: which tables are old, since when, why."""
     return [f"{found.line} {found.problem}" for found in stale_sources(settings)]
 

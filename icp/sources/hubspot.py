@@ -139,7 +139,7 @@ def _earlier(api: HubSpotApi, reader: TableReader, records: list[Record], held: 
     return [
         version
         for record in records
-        for version in earlier(record, kind, histories.get(record["id"], {}), held.since, reader)
+        for version in earlier(record, kind, histories.get(record["id"], {}), held.since, reader.address_paths)
     ]
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from icp.errors import ConfigError
@@ -79,13 +80,22 @@ def merged_away(records: list[Record], kind: Kind, seen: set[int], known: frozen
                 yield {**survivor, "id": gone, "properties": properties, MERGED: survivor["id"], "archived": archived}
 
 
-def earlier(record: Record, kind: Kind, history: Mapping[str, Any], since: datetime | None, reader: TableReader) -> Any:
+def earlier(
+    record: Record,
+    kind: Kind,
+    history: Mapping[str, Any],
+    since: datetime | None,
+    reduced: frozenset[str] = frozenset(),
+) -> Iterator[Record]:
     """What the record was before, one record per instant at which a mapped property changed, oldest first.
 
     HubSpot keeps the last 20 values of a company's property: what a property was before those is not known and empty.
     """
     dated = {
-        name: sorted((instant(str(entry["timestamp"]), record["id"]), entry.get("value")) for entry in entries)
+        # newest first as HubSpot lists them: of two values of one instant the first listed stands
+        name: sorted(
+            ((instant(str(e["timestamp"]), record["id"]), e.get("value")) for e in reversed(entries)), key=itemgetter(0)
+        )
         for name, entries in history.items()
     }
     last = stamp_of(record, kind)
@@ -94,7 +104,7 @@ def earlier(record: Record, kind: Kind, history: Mapping[str, Any], since: datet
     for moment in moments:
         state = {name: _at(entries, moment) for name, entries in dated.items()}
         if state != before and (since is None or moment >= since):
-            told = {**dict.fromkeys(record["properties"]), **_without_addresses(state, reader.address_paths)}
+            told = {**dict.fromkeys(record["properties"]), **_without_addresses(state, reduced)}
             told |= {CREATED: record["properties"].get(CREATED), kind.stamp: moment.isoformat()}
             yield {**record, "properties": told, "archived": False}
         before = state

@@ -14,6 +14,8 @@ from icp.errors import ConfigError
 from icp.fake_vendors.server import Script, serving
 from icp.lake import Lake
 from icp.sources import hubspot
+from icp.sources.failures import stale
+from icp.sources.hubspot_records import KINDS, earlier
 
 CONTACTS = "    tables:\n      accounts: {}\n      opportunities: {}\n      contacts: {}"
 HISTORY = "      property_history: true"
@@ -113,6 +115,18 @@ def test_what_a_company_was_lands_as_rows_of_their_own_time(tmp_path) -> None:
     assert len(landed(settings, "accounts")) == COMPANIES + 2 + 6
 
 
+def test_of_two_values_of_one_instant_the_newer_stands() -> None:
+    record = {"id": "1", "properties": {"city": "C", "hs_lastmodifieddate": "2026-03-01T00:00:00Z"}, "archived": False}
+    past = [
+        {"value": "C", "timestamp": "2026-03-01T00:00:00Z"},
+        {"value": None, "timestamp": "2026-01-01T00:00:00Z"},
+        {"value": f"{PERSON}@a.com", "timestamp": "2026-01-01T00:00:00Z"},
+        {"value": f"{PERSON}@b.com", "timestamp": "2025-12-01T00:00:00.5Z"},
+    ]
+    told = [version["properties"]["city"] for version in earlier(record, KINDS["accounts"], {"city": past}, None)]
+    assert told == ["b.com", None]
+
+
 def test_a_refused_load_leaves_the_cursor_where_it_was(tmp_path) -> None:
     held = portal()
     with serving(held, Script(token=TOKEN)) as server:
@@ -125,6 +139,7 @@ def test_a_refused_load_leaves_the_cursor_where_it_was(tmp_path) -> None:
         held.put("companies", broken)
         result = ingest(settings, source=None, extracted_at=later)
         assert (len(result.accepted), len(result.quarantined)) == (0, 1)
+        assert ["was refused" in line for line in stale(settings)] == [True]
         lake = Lake(settings.lake)
         assert [load.cursors for load in lake.accepted_loads()] == [first.cursors]
 
@@ -135,6 +150,7 @@ def test_a_refused_load_leaves_the_cursor_where_it_was(tmp_path) -> None:
         held.put("companies", mended)
         raise_if_refused(ingest(settings, source=None, extracted_at=latest))
     assert [row["account_id"] for row in landed(settings, "accounts")][-1] == "4000"
+    assert stale(settings) == []
     assert lake.accepted_loads()[-1].cursors["accounts"] == "2026-06-11T12:00:00Z"
 
 
