@@ -24,7 +24,7 @@ from icp.sources.failures import keep_failure
 
 QUARTER = "2026Q3"
 SAME_BYTES = ("points.parquet", "profile.yml", "scoring.sql")
-PROVENANCE = ["source_load_id"]  # which load a row came from is the one thing that must differ
+PROVENANCE = ["source_load_id", "source_row"]  # where a row came from is the one thing that must differ
 
 
 def test_hubspot_publishes_the_icp_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
