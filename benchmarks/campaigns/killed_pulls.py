@@ -1,4 +1,4 @@
-"""`icp ingest` from the fake HubSpot, killed at random moments, then run once to its end: is anything lost or doubled?"""
+"""A pull from the fake HubSpot up to its accepted load, killed at random moments, then run once to its end: is anything lost or doubled?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,20 @@ from icp.config import Settings
 from icp.fake_vendors.server import FakeVendors, Script, serving
 from icp.lake import Lake
 
-COMPANIES = 6_000
+COMPANIES = 3_000
+PULL = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from icp.config import load
+from icp.lake import Lake
+from icp.sources import hubspot
+settings = load(Path(sys.argv[1]))
+lake = Lake(settings.lake)
+with lake.lock():
+    for staged in hubspot.pull(settings, "crm", lake, extracted_at=datetime.now(UTC)):
+        lake.accept(staged, {})
+"""
 VARYING = ["_load_id", "_effective_at", "_extracted_at"]
 
 
@@ -32,27 +45,29 @@ def campaign(kills: int, folder: Path, *, companies: int = COMPANIES, seed: int 
     day = datetime(2026, 6, 1, tzinfo=UTC)
     with serving(made_portal(companies, day), Script(token=TOKEN, calls_per_interval=10**9)) as server:
         clean, killed = project(folder / "clean", server.url), project(folder / "killed", server.url)
-        started = time.monotonic()
         _finish(clean)
-        whole = time.monotonic() - started
         before = server.calls
-        rows = [_kill(killed, server, rng.uniform(0.15, 1) * whole) for _ in range(kills)]
+        rows = [_kill(killed, server, rng.randint(1, before), rng.uniform(0, 0.05)) for _ in range(kills)]
         _finish(killed)
     rows.append({"run": "clean", "calls_of_the_pull": before, **_compared(clean, killed)})
     return pd.DataFrame(rows).assign(run=lambda frame: frame["run"].fillna("killed"))
 
 
-def _kill(settings: Settings, server: FakeVendors, after: float) -> dict[str, Any]:
+def _kill(settings: Settings, server: FakeVendors, aim: int, later: float) -> dict[str, Any]:
+    """Kill a pull some moments after its call number `aim`."""
     calls = server.calls
     child = _ingest(settings)
-    time.sleep(after)
+    while server.calls - calls < aim and child.poll() is None:
+        time.sleep(0.002)
+    time.sleep(later)
     ended = child.poll() is not None
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
+    if not ended:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
     lake = Lake(settings.lake)
     staged = len(list(lake.incoming.glob("*"))) if lake.incoming.exists() else 0
     found = {"calls_of_the_pull": server.calls - calls, "left_in_incoming": staged, "loads": len(lake.accepted_loads())}
-    return {"run": "ended before the kill" if ended else "killed", "after_seconds": round(after, 2), **found}
+    return {"run": "ended before the kill" if ended else "killed", **found}
 
 
 def _compared(clean: Settings, killed: Settings) -> dict[str, Any]:
@@ -77,15 +92,7 @@ def _rows(settings: Settings) -> Counter[tuple[Any, ...]]:
 
 
 def _ingest(settings: Settings) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-c",
-        "from icp.cli import main; main()",
-        "ingest",
-        "--plain",
-        "--project",
-        str(settings.path),
-    ]
+    command = [sys.executable, "-c", PULL, str(settings.path)]
     environment = {**os.environ, "HUBSPOT_TOKEN": TOKEN}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
