@@ -1,4 +1,4 @@
-"""A pull from the fake HubSpot up to its accepted load, killed at random moments, then run once to its end: is anything lost or doubled?"""
+"""A pull from the fake HubSpot killed at random calls, then run once to its end: is anything lost or doubled?"""
 
 from __future__ import annotations
 
