@@ -16,7 +16,7 @@ LINES_OF_FILES = ("path", "effective_at", "date_format")
 
 
 def use_hubspot(directory: Path) -> None:
-    """Make the demo's `crm` source one that is pulled: the mapping stays, the files go.
+    """Make the demo's `crm` source one that is pulled: the mapping stays, the files go; contacts come from there too.
 
     Entries of the made-up past are dated up to 14 hours before the day their extract was taken, so pulls overlap by a day.
     """
@@ -27,7 +27,8 @@ def use_hubspot(directory: Path) -> None:
         return
     lines = [line for line in crm.splitlines() if line.strip().partition(":")[0] not in LINES_OF_FILES]
     pulled = "    kind: hubspot\n    hubspot: {overlap_minutes: 1440}"
-    crm = "\n".join(lines).replace("    kind: files", pulled) + "\n\n"
+    crm = "\n".join(lines).replace("    kind: files", pulled) + "\n      contacts: {}\n\n"
+    rest = re.sub(r"(?ms)^  # Contacts, cut down.*?(?=^  # )", "", rest)
     file.write_text(head + crm + rest, encoding="utf-8")
 
 

@@ -73,7 +73,7 @@ def ingest(
     """
     from icp.errors import ConfigError, TryLater
     from icp.lake import Lake
-    from icp.sources.failures import forget_failure, keep_failure
+    from icp.sources.failures import keep_failure, keep_success
 
     accepted: list[str] = []
     quarantined: list[str] = []
@@ -90,12 +90,16 @@ def ingest(
                 if name in settings.sources:
                     keep_failure(settings.lake, name, str(problem), extracted_at)
                 continue
-            forget_failure(settings.lake, name)
+            refused = len(quarantined)
             for staged in pulled:
                 kept, report = run(check_and_keep)(settings, staged)
                 (accepted if kept else quarantined).append(staged.load_id)
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
+            if len(quarantined) == refused:
+                keep_success(settings.lake, name, extracted_at)
+            else:
+                keep_failure(settings.lake, name, "A load of it was refused; see `icp quarantine list`.", extracted_at)
     return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed))
 
 

@@ -44,6 +44,7 @@ class Plan:
     incumbent: Path | None
     hashes: Mapping[str, str]
     published: Path | None
+    stale: tuple[str, ...] = ()
 
     @property
     def config(self) -> IcpSettings:
@@ -104,12 +105,17 @@ class Derived:
 
 
 def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetime) -> Plan:
-    """Decide what will be run from what, and whether it has been published already."""
+    """Decide what will be run from what, and whether it has been published already.
+
+    Raises:
+        TryLater: a source has failed for longer than icp.yml allows.
+    """
     from flows.label import label_requirements, pins_in_force
     from icp.label_rules import require_families
     from icp.lake import Lake
     from icp.pins import version_of
     from icp.published import PublishedStore
+    from icp.sources.failures import require_fresh, stale_sources
 
     settings.icp(icp)
     calendar = settings.calendar
@@ -130,9 +136,15 @@ def plan_refresh(settings: Settings, icp: str, quarter: str | None, now: datetim
     pins = pins_in_force(settings, icp, as_of)
     if pins:
         hashes["pins"] = version_of(pins)
+    old = stale_sources(settings, as_of)
+    lines = tuple(found.line for found in old)
+    if lines:
+        hashes["stale"] = run_key(lines)  # once the source is back the quarter is told anew, without the warning
     latest = store.latest(chosen.label)
-    same = latest is not None and store.manifest(latest)["run_key"] == run_key(hashes.values())
-    return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, latest if same else None)
+    if latest is not None and store.manifest(latest)["run_key"] == run_key(hashes.values()):
+        return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, latest, lines)
+    require_fresh(settings, old, as_of)
+    return Plan(settings, icp, chosen, as_of, store, incumbent, hashes, None, lines)
 
 
 @contextmanager
@@ -359,6 +371,7 @@ def publish_revision(plan: Plan, working: Path, features: Features, derived: Der
         "run_key": run_key(plan.hashes.values()),
         "as_of": plan.as_of.isoformat(),
         "made_from": dict(plan.hashes),
+        **({"stale": list(plan.stale)} if plan.stale else {}),
         "approval": asdict(derived.approval),
     }
     published = plan.store.commit(working, plan.quarter.label, manifest)

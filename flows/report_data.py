@@ -57,6 +57,7 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
         notes=unknown_spellings(features.universe, plan.settings.dbt_project / "seeds"),
         history=read_history(_past(plan)),
+        notes=plan.stale,
     )
 
 

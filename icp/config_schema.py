@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
-from icp.config_vendors import HubSpotSettings, with_default_mapping
+from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -200,6 +200,7 @@ class SourceSettings(Section):
     kind: Literal["files", "hubspot"]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
+    may_be_stale_days: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -215,8 +216,17 @@ class SourceSettings(Section):
                 raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
             if self.kind == "hubspot" and (table.path or table.effective_at or table.format):
                 raise ValueError(f"table {name} is pulled from HubSpot: remove `path`, `format` and `effective_at`")
-        if self.kind == "hubspot" and not set(self.tables) <= {"accounts", "opportunities"}:
-            raise ValueError("HubSpot fills `accounts` and `opportunities`; map other tables in a source of their own")
+        if self.kind == "hubspot" and not set(self.tables) <= set(HUBSPOT_TABLES):
+            known = ", ".join(f"`{name}`" for name in HUBSPOT_TABLES)
+            raise ValueError(f"HubSpot fills {known}; map other tables in a source of their own")
+        return self
+
+    @model_validator(mode="after")
+    def _names_nobody(self) -> Self:
+        contacts = self.tables.get("contacts") if self.kind == "hubspot" else None
+        for name, column in contacts.columns.items() if contacts else ():
+            if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
+                raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
         return self
 
 

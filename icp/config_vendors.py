@@ -42,7 +42,27 @@ HUBSPOT_TABLES: dict[str, dict[str, str]] = {
         "closed_at": "properties.closedate",
         "modified_at": "properties.hs_lastmodifieddate",
     },
+    "contacts": {
+        "contact_id": "id",
+        "account_id": "properties.associatedcompanyid",
+        "buying_role": "properties.hs_buying_role",
+        "seniority": "properties.hs_seniority",
+        "department": "properties.hs_role",
+        "is_deleted": "archived",
+        "created_at": "properties.createdate",
+        "modified_at": "properties.lastmodifieddate",
+    },
 }
+ASKED_FOR = ("accounts", "opportunities")
+"""Tables of a source that names none; people are pulled only where icp.yml says so."""
+PERSONAL = frozenset(
+    "properties." + name
+    for name in (
+        *("email", "work_email", "hs_additional_emails", "hs_full_name_or_email", "firstname", "lastname"),
+        *("phone", "mobilephone", "fax", "address", "date_of_birth", "hs_linkedin_url", "twitterhandle"),
+    )
+)
+"""Properties of a contact that say who it is: none may be mapped, but for an address's domain."""
 
 
 class VendorSection(BaseModel):
@@ -77,6 +97,7 @@ class HubSpotSettings(VendorSection):
     oauth: OAuthSection | None = None
     page_size: Annotated[int, Field(ge=1, le=100)] = 100
     overlap_minutes: Annotated[float, Field(ge=0)] = 15
+    property_history: bool = False
     retry: RetrySection = RetrySection()
 
     @field_validator("base_url")
@@ -94,7 +115,7 @@ def with_default_mapping(source: Any) -> Any:
     """Fill in what a HubSpot source does not say: its tables, and the usual property of every column not mapped."""
     if not isinstance(source, dict) or source.get("kind") != "hubspot":
         return source
-    tables = source.get("tables") or {name: {} for name in HUBSPOT_TABLES}
+    tables = source.get("tables") or {name: {} for name in ASKED_FOR}
     if not isinstance(tables, dict):
         return source
     filled = {name: _filled(HUBSPOT_TABLES.get(name, {}), table) for name, table in tables.items()}

@@ -102,6 +102,16 @@ class Lake:
         manifest = Manifest(load_id, source, extracted_at, effective_at, replaced, written, gate, cursors or {})
         return StagedLoad(folder, manifest)
 
+    @contextmanager
+    def room(self, name: str) -> Iterator[Path]:
+        """A folder for what is not a load yet; gone when the block ends, or swept when its process was killed."""
+        folder = self._claim(f"rows-of-{name}")
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            atomic.remove_folder(folder)
+
     def accept(self, staged: StagedLoad, gate: Mapping[str, Any]) -> Manifest:
         """Make a staged load part of the landing zone; the manifest, written last, is what makes it exist.
 

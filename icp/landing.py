@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icp.manifest import LoadedTable, SourceFile
+from icp.spool import Spool
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,7 @@ ROW_GROUP = 100_000
 class TableToLand:
     """Rows in canonical shape, with `_source_file`, `_row` and `_parse_errors`, and the extracts they came from."""
 
-    data: pa.Table
+    data: pa.Table | Spool
     files: tuple[SourceFile, ...]
     mapping_hash: str
 
@@ -70,26 +71,45 @@ def load_id_of(effective_at: datetime, tables: Mapping[str, TableToLand], supers
 def write_table(
     folder: Path, path: str, table: TableToLand, load_id: str, effective_at: datetime, extracted_at: datetime
 ) -> LoadedTable:
-    """Write one table of a load as Parquet below `folder` and say what was written."""
+    """Write one table of a load as Parquet below `folder` and say what was written; rows on disk pass in their groups."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from icp.atomic import sha256_of
 
-    dated = _with_constant(table.data, "_load_id", load_id)
-    dated = _with_constant(dated, "_effective_at", effective_at)
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    stored = _with_constant(dated, "_extracted_at", extracted_at)
-    pq.write_table(stored, target, compression="zstd", row_group_size=ROW_GROUP)
+    groups: Iterable[pa.Table] = table.data.groups() if isinstance(table.data, Spool) else (table.data,)
+    dated_schema = _dated(table.data.schema.empty_table(), load_id, effective_at).schema
+    schema = _with_constant(dated_schema.empty_table(), "_extracted_at", extracted_at).schema
+    content = _HashSink()
+    with (
+        pq.ParquetWriter(target, schema, compression="zstd") as stored,
+        pq.ParquetWriter(
+            pa.PythonFile(content, mode="w"),
+            dated_schema,
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+        ) as hashed,
+    ):
+        for group in groups:
+            dated = _dated(group, load_id, effective_at)
+            hashed.write_table(dated)
+            stored.write_table(_with_constant(dated, "_extracted_at", extracted_at), row_group_size=ROW_GROUP)
     return LoadedTable(
-        rows=dated.num_rows,
+        rows=table.data.num_rows,
         files=table.files,
         mapping_hash=table.mapping_hash,
         sha256=sha256_of(target),
-        content_hash=_content_hash(dated),
-        schema_hash=hashlib.sha256(str(stored.schema.remove_metadata()).encode()).hexdigest(),
+        content_hash=content.digest.hexdigest(),
+        schema_hash=hashlib.sha256(str(schema.remove_metadata()).encode()).hexdigest(),
         path=path,
     )
+
+
+def _dated(data: pa.Table, load_id: str, effective_at: datetime) -> pa.Table:
+    return _with_constant(_with_constant(data, "_load_id", load_id), "_effective_at", effective_at)
 
 
 def _with_constant(data: pa.Table, name: str, value: str | datetime) -> pa.Table:
@@ -100,13 +120,3 @@ def _with_constant(data: pa.Table, name: str, value: str | datetime) -> pa.Table
     else:
         scalar = pa.scalar(value, pa.string())
     return data.append_column(name, pa.repeat(scalar, data.num_rows))
-
-
-def _content_hash(data: pa.Table) -> str:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = _HashSink()
-    target = pa.PythonFile(sink, mode="w")
-    pq.write_table(data, target, compression="none", use_dictionary=False, write_statistics=False)
-    return sink.digest.hexdigest()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from icp.fake_vendors.portal import Portal, Record
 
-OBJECTS = re.compile(r"^/crm/(?:v3/objects|objects/2026-0[39])/(companies|deals)(/search|/batch/read)?$")
+OBJECTS = re.compile(r"^/crm/(?:v3/objects|objects/2026-0[39])/(companies|deals|contacts)(/search|/batch/read)?$")
 ASSOCIATIONS = re.compile(r"^/crm/(?:v4/associations|associations/2026-0[39])/deals/companies/batch/read$")
-PROPERTIES = re.compile(r"^/crm/(?:v3/properties|properties/2026-0[39])/(companies|deals)$")
+PROPERTIES = re.compile(r"^/crm/(?:v3/properties|properties/2026-0[39])/(companies|deals|contacts)$")
 LONGEST_SEARCH = 10_000
 REPEAT = "~"
 Answer = tuple[int, dict[str, Any]]
@@ -40,7 +41,8 @@ def _list(portal: Portal, kind: str, query: Mapping[str, str], twice: bool) -> A
     if limit > 100:
         return _bad(f"limit {limit} is above 100")
     records = portal.records(kind, archived=query.get("archived") == "true")
-    rest = [record for record in records if int(record["id"]) >= int(start.rstrip(REPEAT))]
+    begin = bisect_left(records, int(start.rstrip(REPEAT)), key=lambda record: int(record["id"]))
+    rest = records[begin : begin + limit + 1]
     names = [name for name in query.get("properties", "").split(",") if name]
     page: dict[str, Any] = {"results": [_shown(record, names) for record in rest[:limit]]}
     if twice and not start.endswith(REPEAT):
@@ -69,10 +71,14 @@ def _search(portal: Portal, kind: str, body: Mapping[str, Any]) -> Answer:
 
 def _batch(portal: Portal, kind: str, query: Mapping[str, str], body: Mapping[str, Any]) -> Answer:
     wanted = {str(entry["id"]) for entry in body.get("inputs", [])}
-    if len(wanted) > 100:
-        return _bad("a batch holds 100 ids")
-    records = portal.records(kind, archived=query.get("archived") == "true")
-    found = [_shown(record, body.get("properties", [])) for record in records if record["id"] in wanted]
+    past = body.get("propertiesWithHistory", [])
+    most = 50 if past else 100
+    if len(wanted) > most:
+        return _bad(f"a batch holds {most} ids")
+    records = portal.some(kind, wanted, archived=query.get("archived") == "true")
+    found = [_shown(record, body.get("properties", [])) for record in records]
+    if past:
+        found = [{**r, "propertiesWithHistory": {n: portal.history(kind, r["id"], n) for n in past}} for r in found]
     return 200, {"status": "COMPLETE", "results": found}
 
 

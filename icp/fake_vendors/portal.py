@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 Record = dict[str, Any]
+KEPT_VALUES = 20
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,18 +25,43 @@ class Portal:
     now: datetime
     versions: dict[str, dict[int, list[tuple[datetime, Record]]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _seen: dict[tuple[str, bool], tuple[datetime, list[Record]]] = field(default_factory=dict, repr=False)
 
     def put(self, kind: str, record: Mapping[str, Any], shown_from: datetime = BEGINNING) -> None:
         """Add a version of a record."""
         with self.lock:
             versions = self.versions.setdefault(kind, {}).setdefault(int(record["id"]), [])
             versions.append((shown_from, dict(record)))
+            self._seen.clear()
 
     def records(self, kind: str, *, archived: bool) -> list[Record]:
-        """Records as they are now, by ascending id."""
+        """Records as they are now, by ascending id; kept until something changes, because every page asks for them."""
         with self.lock:
-            current = [self._current(versions) for _, versions in sorted(self.versions.get(kind, {}).items())]
+            now, held = self._seen.get((kind, archived), (None, []))
+            if now != self.now:
+                every = (self._current(versions) for _, versions in sorted(self.versions.get(kind, {}).items()))
+                held = [record for record in every if record is not None and bool(record.get("archived")) == archived]
+                self._seen[kind, archived] = (self.now, held)
+            return held
+
+    def some(self, kind: str, ids: Iterable[str], *, archived: bool) -> list[Record]:
+        """Records of these ids as they are now, by ascending id."""
+        with self.lock:
+            held = self.versions.get(kind, {})
+            current = [self._current(held[number]) for number in sorted(map(int, ids)) if number in held]
         return [record for record in current if record is not None and bool(record.get("archived")) == archived]
+
+    def history(self, kind: str, id_: str, name: str) -> list[dict[str, Any]]:
+        """The values a property had until now, newest first, each with when it was set."""
+        with self.lock:
+            shown = [record for since, record in self.versions[kind][int(id_)] if since <= self.now]
+        values: list[dict[str, Any]] = []
+        for record in shown:
+            value = record["properties"].get(name)
+            if not values or values[0]["value"] != value:
+                stamp = record["properties"].get("hs_lastmodifieddate")
+                values.insert(0, {"value": value, "timestamp": stamp, "sourceType": "CRM_UI"})
+        return values[:KEPT_VALUES]
 
     @property
     def days(self) -> list[datetime]:
@@ -64,8 +91,7 @@ def portal_of_demo(directory: Path, now: datetime) -> Portal:
     portal = Portal(now)
     for kind in ("companies", "deals"):
         for file in sorted((directory / "extracts/crm").glob(f"{kind}_*.jsonl")):
-            day = re.sub(r"^.*_", "", file.stem)
-            shown_from = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("America/New_York"))
+            shown_from = _day_of(file)
             with file.open(encoding="utf-8") as lines:
                 for line in lines:
                     record = json.loads(line)
@@ -73,4 +99,30 @@ def portal_of_demo(directory: Path, now: datetime) -> Portal:
                     if record["archived"]:
                         record["archivedAt"] = record["properties"]["hs_lastmodifieddate"]
                     portal.put(kind, record, shown_from)
+    for file in sorted((directory / "extracts/people").glob("contacts_*.csv")):
+        with file.open(encoding="utf-8", newline="") as rows:
+            for row in csv.DictReader(rows):
+                portal.put("contacts", _contact(row), _day_of(file))
     return portal
+
+
+def _day_of(file: Path) -> datetime:
+    day = re.sub(r"^.*_", "", file.stem)
+    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("America/New_York"))
+
+
+def _contact(row: Mapping[str, str]) -> Record:
+    """A person as HubSpot keeps one, with a name and an address nobody may ever ask for."""
+    id_ = row["Record ID"]
+    properties = {
+        "hs_object_id": id_,
+        "email": f"person.{id_}@example.com",
+        "firstname": f"Person{id_}",
+        "associatedcompanyid": row["Company ID"] or None,
+        "hs_buying_role": row["Buying role"] or None,
+        "hs_seniority": row["Seniority"] or None,
+        "hs_role": row["Department"] or None,
+        "createdate": row["Create date"],
+        "lastmodifieddate": row["Create date"],
+    }
+    return {"id": id_, "properties": properties, "archived": False}

@@ -105,6 +105,7 @@ def serving(portal: Portal, script: Script | None = None) -> Iterator[FakeVendor
 class _Handler(BaseHTTPRequestHandler):
     server: FakeVendors
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer in two halves would wait 40 ms for the first to be acknowledged
 
     def do_GET(self) -> None:
         self._serve({})

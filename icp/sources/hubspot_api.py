@@ -13,6 +13,8 @@ from icp.sources.http_client import VendorClient
 Record = dict[str, Any]
 VENDOR = "HubSpot"
 SEARCH_PAGE = 200
+HISTORY_PAGE = 50
+"""Most records of one call that asks for the history of properties."""
 URL_CHARACTERS = 4000
 """Longest list of property names in a URL; what does not fit is read by `batch/read`, whose names are in the body."""
 PRIMARY = 5
@@ -80,6 +82,22 @@ class HubSpotApi:
         for result in _results(answer, needs="from"):
             ranked = sorted(result.get("to") or [], key=_rank)
             found[str(result["from"]["id"])] = [str(to["toObjectId"]) for to in ranked]
+        return found
+
+    def histories(
+        self, kind: str, ids: Sequence[str], names: Sequence[str], *, archived: bool
+    ) -> dict[str, dict[str, list[Record]]]:
+        """By record and property the values it had: `value` and `timestamp`, as far back as HubSpot keeps them.
+
+        Asked by id, not in the list: the names are in the body, which may be long, and changed records ask the same way.
+        """
+        found: dict[str, dict[str, list[Record]]] = {}
+        params = {"archived": "true"} if archived else {}
+        for start in range(0, len(ids), HISTORY_PAGE):
+            inputs = [{"id": id_} for id_ in ids[start : start + HISTORY_PAGE]]
+            body = {"properties": [], "propertiesWithHistory": list(names), "inputs": inputs}
+            answer = self.client.call("POST", f"{self._objects(kind)}/batch/read", params=params, body=body)
+            found |= {str(record["id"]): record.get("propertiesWithHistory") or {} for record in _results(answer)}
         return found
 
     def property_names(self, kind: str) -> set[str]:
