@@ -55,9 +55,8 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         else label_words(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
-        notes=unknown_spellings(features.universe, plan.settings.dbt_project / "seeds"),
+        notes=(*plan.stale, *unknown_spellings(features.universe, plan.settings.dbt_project / "seeds")),
         history=read_history(_past(plan)),
-        notes=plan.stale,
     )
 
 
