@@ -293,12 +293,17 @@ def build_serving(plan: Plan, working: Path, features: Features, derived: Derive
 def check_outbound(plan: Plan, working: Path, features: Features, derived: Derived) -> None:
     """Stop here when the lists are not fit to leave: nothing is published."""
     from flows.destinations import check_destinations
+    from flows.gates import check_lists
     from flows.gates import check_outbound as check
+    from icp.account_lists import read_lists
     from icp.publication import read_accounts
 
     rows, project = len(features.universe), plan.settings.dbt_project.parent
-    result = check(read_accounts(working), derived.profile, plan.config.tiers, rows, project)
+    accounts = read_accounts(working)
+    result = check(accounts, derived.profile, plan.config.tiers, rows, project)
     _keep_findings(working, "outbound", result.to_dict())
+    listed = check_lists(read_lists(working), accounts, derived.profile.quarter, project)
+    _keep_findings(working, "outbound_lists", listed.to_dict())
     for name, found in check_destinations(working, project).items():
         _keep_findings(working, f"outbound_{name}", found.to_dict())
 
@@ -314,10 +319,14 @@ def publish_revision(plan: Plan, working: Path, features: Features, derived: Der
     """Write what people read beside what scores, seal the folder and rename it into place."""
     from flows.label import label_requirements, pins_in_force
     from flows.report_data import report_data
+    from icp.account_lists import list_tables, read_lists
     from icp.best_customers import best_customers
-    from icp.publication import write_csv, write_findings
+    from icp.publication import LIST_COLUMNS, read_accounts, write_csv, write_findings
 
     write_findings(working, report_data(plan, working, features, derived))
+    accounts = read_accounts(working)
+    for name, table in list_tables(read_lists(working), accounts[list(LIST_COLUMNS)]).items():
+        write_csv(working / "lists" / f"{name}.csv", table)
     most = plan.config.label.best_customers
     if most is not None:
         pins = pins_in_force(plan.settings, plan.icp, plan.as_of)

@@ -381,6 +381,7 @@ class IcpSettings(Section):
     attributes: AttributesSection = AttributesSection()
     exclude_attributes: tuple[str, ...] = ()
     tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
+    qualified_tiers: Annotated[tuple[Literal["A", "B", "C"], ...], Field(min_length=1)] = ("A", "B")
     approval: ApprovalSection = ApprovalSection()
     minimum: MinimumSection = MinimumSection()
     value: ValueSection = ValueSection()

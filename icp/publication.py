@@ -24,7 +24,7 @@ from icp.track_record import TrackedQuarter
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 LIST_COLUMNS = (
-    "account_id", "account_name", "company_domain", "is_customer", "tier", "previous_tier", "priority", "fit_score",
+    "account_id", "account_name", "company_domain", "is_customer", "tier", "is_icp_qualified", "previous_tier", "priority", "fit_score",
     "previous_fit_score", "intent_score", "win_probability", "expected_value", "migration_cause", "reasons",
 )  # fmt: skip
 POINTS_TYPES = {"points": pa.int64(), "levels": pa.list_(pa.string())} | dict.fromkeys(
@@ -171,8 +171,10 @@ def fallers(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
 
 
 def net_new(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts of the two best tiers that are not customers yet, the best fit first."""
+    """Accounts of the two best tiers that are not customers yet and may be contacted, the best fit first."""
     is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)
+    if "do_not_contact" in accounts:
+        is_prospect &= ~accounts["do_not_contact"].fillna(False).astype(bool)
     return _ordered(accounts[is_prospect & accounts["tier"].isin(list(tiers)[:2])])
 
 

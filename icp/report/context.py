@@ -35,6 +35,7 @@ CONTENTS = (
     ("backtest", "Last ICP, tested"),
     ("migration", "Tier moves"),
     ("movers", "Accounts"),
+    ("lists", "Lists"),
     ("unconfirmed", "Not confirmed"),
     ("coverage", "Data"),
     ("method", "Method"),
@@ -55,8 +56,9 @@ def page_context(data: ReportData) -> dict[str, Any]:
 
 
 def _contents(data: ReportData) -> tuple[tuple[str, str], ...]:
-    """The sections of the page; beliefs only where somebody stated any."""
-    return tuple(entry for entry in CONTENTS if entry[0] != "beliefs" or data.beliefs)
+    """The sections of the page; beliefs and lists only where there are any."""
+    absent = {"beliefs": data.beliefs is None, "lists": not data.lists}
+    return tuple(entry for entry in CONTENTS if not absent.get(entry[0]))
 
 
 def change_context(diff: ProfileDiff) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def _accounts(data: ReportData, moves: TierMoves) -> dict[str, Any]:
     return {
         "migration_sentence": sections.migration_sentence(data, moves),
         "matrix": migration_matrix(data.migration, names) if moves.compared else (),
+        "lists": data.lists,
         "mover_lists": sections.mover_lists(data.movers),
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from icp.account_lists import ListCount
 from icp.approval import Approval
 from icp.backtest import Backtest
 from icp.beliefs import Beliefs
@@ -83,6 +84,7 @@ class ReportData:
         sensitivity: The headline criteria under other labels; None where no fact about customers is known.
         exposure: Whose accounts were worked; None where it is not recorded.
         contrasts: Won against lost beside customers against all accounts.
+        lists: How many accounts each list dbt made has.
         market: How large the market is, None without a confirmed criterion.
     """
 
@@ -99,3 +101,4 @@ class ReportData:
     exposure: Exposure | None = None
     contrasts: Contrasts | None = None
     market: Market | None = None
+    lists: tuple[ListCount, ...] = ()
