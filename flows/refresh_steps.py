@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import flows.dbt_project
 from flows.provenance import code_hash, run_key
 from icp.errors import ConfigError, IcpError
+from icp.qualitative import Qualitative
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,7 @@ class Features:
     attributes: tuple[Attribute, ...]
     hypotheses: tuple[Hypothesis, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    qualitative: Qualitative = field(default_factory=Qualitative)
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     """The rows of this ICP's population under its label and its candidate attributes; they are kept with the revision."""
     from flows.label import labelled_by
     from flows.population import in_population
+    from flows.qualitative import qualitative_of
     from icp import attributes, feature_frame
     from icp.feature_pages import added_models
     from icp.hypotheses_file import resolve
@@ -189,7 +192,8 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     hypotheses = resolve(plan.settings.hypotheses.get(plan.icp, ()), candidates, plan.config.hypotheses or "")
     is_label = frame["role"] == "label"
     labels, universe = frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True)
-    return Features(labels, universe, candidates, hypotheses, (*outside, *labelled.left_out))
+    known = qualitative_of(plan, everything)
+    return Features(labels, universe, candidates, hypotheses, (*outside, *labelled.left_out), known)
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:
@@ -318,14 +322,16 @@ def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) ->
 def publish_revision(plan: Plan, working: Path, features: Features, derived: Derived) -> Path:
     """Write what people read beside what scores, seal the folder and rename it into place."""
     from flows.label import label_requirements, pins_in_force
+    from flows.qualitative import case_study_links
     from flows.report_data import report_data
     from icp.account_lists import list_tables, read_lists
     from icp.best_customers import best_customers
-    from icp.publication import LIST_COLUMNS, read_accounts, write_csv, write_findings
+    from icp.publication import LIST_COLUMNS, read_accounts, with_case_studies, write_csv, write_findings
 
-    write_findings(working, report_data(plan, working, features, derived))
-    accounts = read_accounts(working)
-    for name, table in list_tables(read_lists(working), accounts[list(LIST_COLUMNS)]).items():
+    links = case_study_links(features)
+    write_findings(working, report_data(plan, working, features, derived), links)
+    accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
+    for name, table in list_tables(read_lists(working), accounts).items():
         write_csv(working / "lists" / f"{name}.csv", table)
     most = plan.config.label.best_customers
     if most is not None:

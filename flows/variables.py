@@ -57,7 +57,10 @@ def serving_variables(plan: Plan, working: Path, derived: Derived) -> dict[str, 
         "previous_scoring_sql": compile_scoring_sql(before, relation=PLACEHOLDER) if before else "",
         "previous_accounts_path": str(plan.incumbent / "accounts.parquet") if plan.incumbent else "",
         "destinations_path": str(working / "destinations"),
-        **{f"{name}_path": str(working / f"{name}.parquet") for name in ("accounts", "contributions", "migration", "lists")},
+        **{
+            f"{name}_path": str(working / f"{name}.parquet")
+            for name in ("accounts", "contributions", "migration", "lists")
+        },
     }
 
 

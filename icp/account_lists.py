@@ -14,7 +14,11 @@ from icp.errors import IcpError
 LISTS: Mapping[str, tuple[str, str, str]] = {
     "look_alikes": ("Net-new look-alikes of customers", "", ""),
     "churned_fit": ("Churned accounts that fit now", "is_past_customer", "no revenue has landed"),
-    "competitor_customers": ("Customers of competitors that fit", "uses_competitor", "no competitor signals have landed"),
+    "competitor_customers": (
+        "Customers of competitors that fit",
+        "uses_competitor",
+        "no competitor signals have landed",
+    ),
     "customers_no_longer_fit": ("Customers that no longer fit", "", ""),
     "do_not_contact": ("Kept off these lists: asked not to be contacted", "", ""),
 }

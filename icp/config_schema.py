@@ -386,6 +386,9 @@ class IcpSettings(Section):
     minimum: MinimumSection = MinimumSection()
     value: ValueSection = ValueSection()
     hypotheses: Annotated[str | None, Field(min_length=1)] = None
+    personas: Annotated[str | None, Field(min_length=1)] = None
+    case_studies: Annotated[str | None, Field(min_length=1)] = None
+    survey: Annotated[str | None, Field(min_length=1)] = None
     monitor: MonitorSection = MonitorSection()
     leak_audit: LeakAuditSection = LeakAuditSection()
 

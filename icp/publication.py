@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 from icp.errors import IcpError
 from icp.profile import Attribute, Profile
 from icp.report import ReportData, diff_markdown, render_report, tier_moves, track_record_of, verdict_sentence
+from icp.report.qualitative_view import personas_markdown
 from icp.serialize import SCHEMA_VERSION, from_json, profile_to_yaml, to_json
 from icp.track_record import TrackedQuarter
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 LIST_COLUMNS = (
-    "account_id", "account_name", "company_domain", "is_customer", "tier", "is_icp_qualified", "previous_tier", "priority", "fit_score",
-    "previous_fit_score", "intent_score", "win_probability", "expected_value", "migration_cause", "reasons",
+    "account_id", "account_name", "company_domain", "is_customer", "tier", "is_icp_qualified", "previous_tier", "priority",
+    "fit_score", "previous_fit_score", "intent_score", "win_probability", "expected_value", "migration_cause", "reasons",
 )  # fmt: skip
 POINTS_TYPES = {"points": pa.int64(), "levels": pa.list_(pa.string())} | dict.fromkeys(
     ("lower", "upper", "odds", "odds_low", "odds_high", "average_points"), pa.float64()
@@ -39,8 +40,13 @@ def write_candidate(folder: Path, *, profile: Profile, points: pd.DataFrame, sco
     write_parquet(folder / "points.parquet", points, POINTS_TYPES)
 
 
-def write_findings(folder: Path, data: ReportData) -> None:
+def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] | None = None) -> None:
     """Put down what people read: evidence, comparison, backtest, the account lists and the report.
+
+    Args:
+        folder: The revision in the making, with the warehouse's part.
+        data: What the report is made from.
+        case_studies: The link of the case study that fits each account, by account id; None writes no such column.
 
     Raises:
         IcpError: the warehouse has not written `accounts.parquet` into the folder.
@@ -57,8 +63,17 @@ def write_findings(folder: Path, data: ReportData) -> None:
     write_csv(folder / "accounts.csv", accounts)
     for name, chosen in LISTS.items():
         columns = [column for column in LIST_COLUMNS if column in accounts]
-        write_csv(folder / "lists" / f"{name}.csv", chosen(accounts, tier_names(data.profile))[columns])
+        table = with_case_studies(chosen(accounts, tier_names(data.profile))[columns], case_studies)
+        write_csv(folder / "lists" / f"{name}.csv", table)
+    known = data.qualitative
+    if known.personas or known.case_studies:
+        _write_text(folder / "personas.md", personas_markdown(known.personas, known.case_studies, data.profile))
     _write_text(folder / "report.html", render_report(data))
+
+
+def with_case_studies(accounts: pd.DataFrame, links: pd.Series[str] | None) -> pd.DataFrame:
+    """The accounts with the `case_study` that fits each; the same table where there are none."""
+    return accounts if links is None else accounts.assign(case_study=accounts["account_id"].map(links).fillna(""))
 
 
 def evidence(data: ReportData) -> Mapping[str, Any]:

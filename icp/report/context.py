@@ -13,6 +13,7 @@ from icp.report.change_view import change_lines, changes_sentence
 from icp.report.data import ReportData
 from icp.report.glossary import GLOSSARY
 from icp.report.migration import TierMoves, migration_matrix, tier_moves
+from icp.report.qualitative_view import support_rows
 from icp.report.sensitivity_view import sensitivity_context
 from icp.report.verdict import verdict_of
 from icp.report.worked_view import worked_context
@@ -26,6 +27,8 @@ CONTENTS = (
     ("icp", "The profile"),
     ("criteria", "What wins"),
     ("beliefs", "Beliefs"),
+    ("known", "Personas"),
+    ("survey", "Who agrees"),
     ("worked", "Who was worked"),
     ("labels", "Other labels"),
     ("changes", "What changed"),
@@ -56,8 +59,9 @@ def page_context(data: ReportData) -> dict[str, Any]:
 
 
 def _contents(data: ReportData) -> tuple[tuple[str, str], ...]:
-    """The sections of the page; beliefs and lists only where there are any."""
-    absent = {"beliefs": data.beliefs is None, "lists": not data.lists}
+    """The sections of the page; what is optional only where there are any."""
+    absent = {"beliefs": data.beliefs is None, "lists": not data.lists, "survey": not data.agreements}
+    absent["known"] = not (data.qualitative.personas or data.qualitative.case_studies)
     return tuple(entry for entry in CONTENTS if not absent.get(entry[0]))
 
 
@@ -81,6 +85,8 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "counted": "Customers / accounts compared" if profile.contrast == "customer_or_not" else "Won / opps",
         "evidence_sentence": sections.evidence_sentence(data),
         "beliefs": belief_rows(data),
+        "known_beside": support_rows(data),
+        "agreements": data.agreements,
         "beliefs_sentence": beliefs_sentence(data),
         "believed_names": believed_names(profile),
         "headline": sections.headline_criteria(profile),

@@ -13,6 +13,8 @@ from icp.beliefs import Beliefs
 from icp.contrasts import Contrasts
 from icp.exposure import Exposure
 from icp.profile import Profile
+from icp.qualitative import Qualitative
+from icp.qualitative_evidence import Agreement
 from icp.sensitivity import Sensitivity
 from icp.tam import Market
 from icp.track_record import TrackedQuarter
@@ -84,6 +86,8 @@ class ReportData:
         sensitivity: The headline criteria under other labels; None where no fact about customers is known.
         exposure: Whose accounts were worked; None where it is not recorded.
         contrasts: Won against lost beside customers against all accounts.
+        qualitative: Personas, case studies and survey, as written down.
+        agreements: Who agrees with each stated belief.
         lists: How many accounts each list dbt made has.
         market: How large the market is, None without a confirmed criterion.
     """
@@ -102,3 +106,5 @@ class ReportData:
     contrasts: Contrasts | None = None
     market: Market | None = None
     lists: tuple[ListCount, ...] = ()
+    qualitative: Qualitative = field(default_factory=Qualitative)
+    agreements: tuple[Agreement, ...] = ()
