@@ -54,3 +54,9 @@
     where accounts.is_customer and not accounts.is_past_customer and not accounts.is_icp_qualified
         and (coalesce(fitted.was_qualified, false) or coalesce({{ is_qualified('accounts.previous_tier') }}, false))
 {%- endmacro %}
+
+
+{# Texts of a group in one, in order; `most` of them at most. #}
+{% macro listed_by(text, comma, order, most=none) -%}
+  {{ dbt.listagg(text, comma, order, most) }}
+{%- endmacro %}

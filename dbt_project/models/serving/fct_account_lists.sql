@@ -34,7 +34,7 @@ final as (
     select
         'do_not_contact' as list,
         account_id,
-        'kept off ' || {{ dbt.listagg("list", "', '", "order by list") }} as detail
+        'kept off ' || {{ listed_by("list", "', '", "order by list") }} as detail
     from chosen
     where do_not_contact and list <> 'customers_no_longer_fit'
     group by account_id

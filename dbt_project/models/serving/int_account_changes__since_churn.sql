@@ -27,7 +27,7 @@ before as (
 tools as (
     select
         gone.account_id,
-        {{ dbt.listagg("technologies.technology", "', '", "order by technologies.technology", 5) }} as added
+        {{ listed_by("technologies.technology", "', '", "order by technologies.technology", 5) }} as added
     from gone
     inner join {{ ref('int_technologies__resolved') }} as technologies
         on gone.account_id = technologies.account_id

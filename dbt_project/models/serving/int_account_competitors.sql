@@ -12,7 +12,7 @@ final as (
     -- used and not dropped since, as uses_competitor says
     select
         account_id,
-        {{ dbt.listagg("competitor", "', '", "order by competitor") }} as competitors,
+        {{ listed_by("competitor", "', '", "order by competitor") }} as competitors,
         max(used_on) as last_seen_on
     from signals
     where used_on is not null and coalesce(dropped_on < used_on, true)

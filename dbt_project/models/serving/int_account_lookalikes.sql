@@ -2,7 +2,7 @@ with alike as (
     -- accounts in the same bin of every fit criterion cannot be told apart by the ICP
     select
         account_id,
-        {{ dbt.listagg("attribute || '=' || bin_key", "' & '", "order by attribute") }} as signature
+        {{ listed_by("attribute || '=' || bin_key", "' & '", "order by attribute") }} as signature
     from {{ ref('fct_account_contributions') }}
     where axis = 'fit'
     group by account_id
