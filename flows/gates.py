@@ -180,6 +180,30 @@ def check_outbound(
     return _passed(result)
 
 
+def check_lists(lists: pd.DataFrame, accounts: pd.DataFrame, quarter: str, project: Path | None = None) -> GateResult:
+    """Refuse lists that name a stranger, repeat an account, or let through one that asked not to be contacted.
+
+    Raises:
+        GateFailed: a rule of the outbound suite of lists does not hold.
+    """
+    from expectations.gate import run_suite, suite_path
+
+    guarded = set(accounts.loc[accounts["do_not_contact"], "account_id"])
+    is_outreach = ~lists["list"].isin(["do_not_contact", "customers_no_longer_fit"])
+    frame = lists.assign(
+        is_account=lists["account_id"].isin(set(accounts["account_id"])),
+        breaks_guard=is_outreach & lists["account_id"].isin(guarded),
+    )
+    return _passed(
+        run_suite(
+            suite_path("outbound/lists", project),
+            frame,
+            label=f"lists of {quarter}",
+            index_columns=("list", "account_id"),
+        )
+    )
+
+
 def _passed(result: GateResult) -> GateResult:
     if not result.success:
         raise GateFailed(f"Nothing was published.\n{result.summary()}")

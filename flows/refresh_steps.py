@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import flows.dbt_project
 from flows.provenance import code_hash, run_key
 from icp.errors import ConfigError, IcpError
+from icp.qualitative import Qualitative
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +87,7 @@ class Features:
     hypotheses: tuple[Hypothesis, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     deals_left_out: tuple[DealsLeftOut, ...] = ()
+    qualitative: Qualitative = field(default_factory=Qualitative)
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     """The rows of this ICP's population under its label and its candidate attributes; they are kept with the revision."""
     from flows.label import labelled_by
     from flows.population import in_population
+    from flows.qualitative import qualitative_of
     from icp import attributes, feature_frame
     from icp.deals_left_out import as_left_out
     from icp.feature_pages import added_models
@@ -209,7 +212,8 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     labels, universe = frame[is_label].reset_index(drop=True), frame[~is_label].reset_index(drop=True)
     deals = feature_frame.read_left_out(tables.left_out) if plan.config.label.kind != "best_customer" else ()
     left_out = (*as_left_out(deals), *outside, *labelled.left_out)
-    return Features(labels, universe, candidates, hypotheses, left_out, deals)
+    known = qualitative_of(plan, everything)
+    return Features(labels, universe, candidates, hypotheses, left_out, deals, known)
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:
@@ -337,12 +341,17 @@ def build_serving(plan: Plan, working: Path, features: Features, derived: Derive
 def check_outbound(plan: Plan, working: Path, features: Features, derived: Derived) -> None:
     """Stop here when the lists are not fit to leave: nothing is published."""
     from flows.destinations import check_destinations
+    from flows.gates import check_lists
     from flows.gates import check_outbound as check
+    from icp.account_lists import read_lists
     from icp.publication import read_accounts
 
     rows, project = len(features.universe), plan.settings.dbt_project.parent
-    result = check(read_accounts(working), derived.profile, plan.config.tiers, rows, project)
+    accounts = read_accounts(working)
+    result = check(accounts, derived.profile, plan.config.tiers, rows, project)
     _keep_findings(working, "outbound", result.to_dict())
+    listed = check_lists(read_lists(working), accounts, derived.profile.quarter, project)
+    _keep_findings(working, "outbound_lists", listed.to_dict())
     for name, found in check_destinations(working, project).items():
         _keep_findings(working, f"outbound_{name}", found.to_dict())
 
@@ -357,11 +366,17 @@ def _keep_findings(working: Path, boundary: str, findings: Mapping[str, Any]) ->
 def publish_revision(plan: Plan, working: Path, features: Features, derived: Derived) -> Path:
     """Write what people read beside what scores, seal the folder and rename it into place."""
     from flows.label import label_requirements, pins_in_force
+    from flows.qualitative import case_study_links
     from flows.report_data import report_data
+    from icp.account_lists import list_tables, read_lists
     from icp.best_customers import best_customers
-    from icp.publication import write_csv, write_findings
+    from icp.publication import LIST_COLUMNS, read_accounts, with_case_studies, write_csv, write_findings
 
-    write_findings(working, report_data(plan, working, features, derived))
+    links = case_study_links(features)
+    write_findings(working, report_data(plan, working, features, derived), links)
+    accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
+    for name, table in list_tables(read_lists(working), accounts).items():
+        write_csv(working / "lists" / f"{name}.csv", table)
     most = plan.config.label.best_customers
     if most is not None:
         pins = pins_in_force(plan.settings, plan.icp, plan.as_of)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def report_data(plan: Plan, working: Path, features: Features, derived: Derived) -> ReportData:
     """Everything the report shows, with nothing in it that depends on when the run happened."""
     from icp import publication
+    from icp.account_lists import list_counts, read_lists
+    from icp.qualitative_evidence import agreements
     from icp.report import ReportData
 
     profile = derived.profile
@@ -32,6 +34,9 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
         sensitivity=derived.result.sensitivity,
         exposure=derived.result.exposure,
         contrasts=derived.result.contrasts,
+        qualitative=features.qualitative,
+        agreements=agreements(features.qualitative.survey, features.hypotheses, derived.result.beliefs),
+        lists=list_counts(read_lists(working), features.universe, has_tiers=bool(profile.tiers)),
     )
 
 

@@ -50,13 +50,17 @@ def serving_variables(plan: Plan, working: Path, derived: Derived) -> dict[str, 
         **_scoring(derived.profile, ""),
         "scoring_sql": compile_scoring_sql(derived.profile, relation=PLACEHOLDER),
         "scoring_columns": _columns(derived.profile),
+        "qualified_tiers": list(plan.config.qualified_tiers),
         "points_path": str(working / "points.parquet"),
         "intent_levels": list(derived.profile.intent_levels),
         **(_scoring(before, "previous_") if before else {}),
         "previous_scoring_sql": compile_scoring_sql(before, relation=PLACEHOLDER) if before else "",
         "previous_accounts_path": str(plan.incumbent / "accounts.parquet") if plan.incumbent else "",
         "destinations_path": str(working / "destinations"),
-        **{f"{name}_path": str(working / f"{name}.parquet") for name in ("accounts", "contributions", "migration")},
+        **{
+            f"{name}_path": str(working / f"{name}.parquet")
+            for name in ("accounts", "contributions", "migration", "lists")
+        },
     }
 
 

@@ -24,6 +24,8 @@ from icp.errors import ConfigError
 from icp.hypotheses import Hypothesis
 from icp.hypotheses_file import read_hypotheses
 from icp.profile import Attribute
+from icp.qualitative import Qualitative
+from icp.qualitative_files import read_case_studies, read_personas, read_survey
 
 __all__ = ["IcpSettings", "Settings", "SourceSettings", "json_schema", "load", "secret"]
 
@@ -54,6 +56,7 @@ class Settings:
     config_hash: str = ""
     icp_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     hypotheses: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict, repr=False)
+    qualitative: Mapping[str, Qualitative] = field(default_factory=dict, repr=False)
     alerts: AlertsSection = field(default_factory=AlertsSection)
 
     @property
@@ -151,6 +154,7 @@ def json_schema() -> dict[str, Any]:
 
 def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contract, content: Any) -> Settings:
     believed = _hypotheses(file.parent, config)
+    known = _qualitative(file.parent, config, believed)
     content = {name: section for name, section in content.items() if name != "alerts"}
     return Settings(
         path=file,
@@ -163,17 +167,22 @@ def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contra
         sources=config.sources,
         icps=config.icps,
         contract=landing,
-        config_hash=_hash(content, believed),
-        icp_hashes={name: _hash(_of_icp(content, name), _only(believed, name)) for name in config.icps},
+        config_hash=_hash(content, believed, known),
+        icp_hashes={
+            name: _hash(_of_icp(content, name), _only(believed, name), _only(known, name)) for name in config.icps
+        },
         hypotheses=believed,
+        qualitative=known,
         alerts=config.alerts,
     )
 
 
-def _hash(content: Any, believed: Mapping[str, tuple[Hypothesis, ...]]) -> str:
-    read = (
-        {**content, "hypotheses": {n: [asdict(h) for h in own] for n, own in believed.items()}} if believed else content
-    )
+def _hash(content: Any, believed: Mapping[str, tuple[Hypothesis, ...]], known: Mapping[str, Qualitative]) -> str:
+    read = dict(content)
+    if believed:
+        read["hypotheses"] = {name: [asdict(h) for h in own] for name, own in believed.items()}
+    if known:
+        read["qualitative"] = {name: asdict(own) for name, own in known.items()}
     canonical = json.dumps(read, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -191,6 +200,21 @@ def _hypotheses(root: Path, config: ConfigFile) -> dict[str, tuple[Hypothesis, .
     """What people believe, per ICP that names a file for it."""
     files = {name: icp.hypotheses for name, icp in config.icps.items() if icp.hypotheses}
     return {name: read_hypotheses(root / Path(path).expanduser()) for name, path in files.items()}
+
+
+def _qualitative(
+    root: Path, config: ConfigFile, believed: Mapping[str, tuple[Hypothesis, ...]]
+) -> dict[str, Qualitative]:
+    """What is known beside the numbers, per ICP that names a file for any of it."""
+    return {
+        name: Qualitative(
+            read_personas(root / icp.personas) if icp.personas else (),
+            read_case_studies(root / icp.case_studies) if icp.case_studies else (),
+            read_survey(root / icp.survey, believed.get(name, ())) if icp.survey else (),
+        )
+        for name, icp in config.icps.items()
+        if icp.personas or icp.case_studies or icp.survey
+    }
 
 
 def _dbt_project(root: Path) -> Path:

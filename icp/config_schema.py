@@ -392,10 +392,14 @@ class IcpSettings(Section):
     attributes: AttributesSection = AttributesSection()
     exclude_attributes: tuple[str, ...] = ()
     tiers: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {"A": 0.05, "B": 0.15, "C": 0.30}
+    qualified_tiers: Annotated[tuple[Literal["A", "B", "C"], ...], Field(min_length=1)] = ("A", "B")
     approval: ApprovalSection = ApprovalSection()
     minimum: MinimumSection = MinimumSection()
     value: ValueSection = ValueSection()
     hypotheses: Annotated[str | None, Field(min_length=1)] = None
+    personas: Annotated[str | None, Field(min_length=1)] = None
+    case_studies: Annotated[str | None, Field(min_length=1)] = None
+    survey: Annotated[str | None, Field(min_length=1)] = None
     monitor: MonitorSection = MonitorSection()
     leak_audit: LeakAuditSection = LeakAuditSection()
 

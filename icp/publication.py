@@ -27,13 +27,14 @@ from icp.report import (
     track_record_of,
     verdict_sentence,
 )
+from icp.report.qualitative_view import personas_markdown
 from icp.serialize import SCHEMA_VERSION, from_json, profile_to_yaml, to_json
 from icp.track_record import TrackedQuarter
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 LIST_COLUMNS = (
-    "account_id", "account_name", "company_domain", "is_customer", "tier", "previous_tier", "priority", "fit_score",
-    "previous_fit_score", "intent_score", "win_probability", "expected_value", "migration_cause", "reasons",
+    "account_id", "account_name", "company_domain", "is_customer", "tier", "is_icp_qualified", "previous_tier", "priority",
+    "fit_score", "previous_fit_score", "intent_score", "win_probability", "expected_value", "migration_cause", "reasons",
 )  # fmt: skip
 POINTS_TYPES = {"points": pa.int64(), "levels": pa.list_(pa.string())} | dict.fromkeys(
     ("lower", "upper", "odds", "odds_low", "odds_high", "average_points"), pa.float64()
@@ -47,8 +48,13 @@ def write_candidate(folder: Path, *, profile: Profile, points: pd.DataFrame, sco
     write_parquet(folder / "points.parquet", points, POINTS_TYPES)
 
 
-def write_findings(folder: Path, data: ReportData) -> None:
+def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] | None = None) -> None:
     """Put down what people read: evidence, comparison, backtest, the account lists, the workbook and the report.
+
+    Args:
+        folder: The revision in the making, with the warehouse's part.
+        data: What the report is made from.
+        case_studies: The link of the case study that fits each account, by account id; None writes no such column.
 
     Raises:
         IcpError: the warehouse has not written `accounts.parquet` into the folder.
@@ -63,14 +69,28 @@ def write_findings(folder: Path, data: ReportData) -> None:
         _write_text(folder / "beliefs.json", to_json(data.beliefs))
     _write_text(folder / "sensitivity.json", to_json({"icp": data.profile.icp, "sensitivity": data.sensitivity}))
     write_csv(folder / "accounts.csv", accounts)
-    lists = {name: chosen(accounts, tier_names(data.profile)) for name, chosen in LISTS.items()}
-    columns = [column for column in LIST_COLUMNS if column in accounts]
-    for name, chosen_accounts in lists.items():
-        write_csv(folder / "lists" / f"{name}.csv", chosen_accounts[columns])
+    lists = {
+        name: with_case_studies(chosen(accounts, tier_names(data.profile)), case_studies)
+        for name, chosen in LISTS.items()
+    }
+    for name, table in lists.items():
+        columns = [column for column in (*LIST_COLUMNS, "case_study") if column in table]
+        write_csv(folder / "lists" / f"{name}.csv", table[columns])
+    known = data.qualitative
+    if known.personas or known.case_studies:
+        _write_text(folder / "personas.md", personas_markdown(known.personas, known.case_studies, data.profile))
     facts = read_rep_facts(folder)
+    if case_studies is not None:
+        facts = facts.drop(columns="case_study", errors="ignore")
+    ordered = with_case_studies(_ordered(accounts), case_studies)
     with_facts = {name: with_rep_facts(table, facts) for name, table in lists.items()}
-    (folder / "workbook.xlsx").write_bytes(render_workbook(data, with_rep_facts(_ordered(accounts), facts), with_facts))
+    (folder / "workbook.xlsx").write_bytes(render_workbook(data, with_rep_facts(ordered, facts), with_facts))
     _write_text(folder / "report.html", render_report(data))
+
+
+def with_case_studies(accounts: pd.DataFrame, links: pd.Series[str] | None) -> pd.DataFrame:
+    """The accounts with the `case_study` that fits each; the same table where there are none."""
+    return accounts if links is None else accounts.assign(case_study=accounts["account_id"].map(links).fillna(""))
 
 
 def evidence(data: ReportData) -> Mapping[str, Any]:
@@ -208,8 +228,10 @@ def fallers(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
 
 
 def net_new(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts of the two best tiers that are not customers yet, the best fit first."""
+    """Accounts of the two best tiers that are not customers yet and may be contacted, the best fit first."""
     is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)
+    if "do_not_contact" in accounts:
+        is_prospect &= ~accounts["do_not_contact"].fillna(False).astype(bool)
     return _ordered(accounts[is_prospect & accounts["tier"].isin(list(tiers)[:2])])
 
 

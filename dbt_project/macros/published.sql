@@ -60,6 +60,16 @@
 {%- endmacro %}
 
 
+{# Whether a tier is among those that count as fitting the ICP; not known without tiers. #}
+{% macro is_qualified(tier) -%}
+  {%- if var('tiers') and var('qualified_tiers') -%}
+  case when {{ tier }} is not null then {{ tier }} in ({{ "'" ~ var('qualified_tiers') | join("', '") ~ "'" }}) end
+  {%- else -%}
+  cast(null as boolean)
+  {%- endif -%}
+{%- endmacro %}
+
+
 {# A|1..3: how far along the account is with us now, 1 the furthest. Without levels there is no digit. #}
 {% macro intent_level_of(score, levels) -%}
   {%- if levels -%}

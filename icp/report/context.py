@@ -13,6 +13,7 @@ from icp.report.change_view import change_lines, changes_sentence
 from icp.report.data import ReportData
 from icp.report.glossary import GLOSSARY
 from icp.report.migration import TierMoves, migration_matrix, tier_moves
+from icp.report.qualitative_view import support_rows
 from icp.report.sensitivity_view import sensitivity_context
 from icp.report.verdict import verdict_of
 from icp.report.worked_view import worked_context
@@ -26,6 +27,8 @@ CONTENTS = (
     ("icp", "The profile"),
     ("criteria", "What wins"),
     ("beliefs", "Beliefs"),
+    ("known", "Personas"),
+    ("survey", "Who agrees"),
     ("worked", "Who was worked"),
     ("labels", "Other labels"),
     ("changes", "What changed"),
@@ -35,6 +38,7 @@ CONTENTS = (
     ("backtest", "Last ICP, tested"),
     ("migration", "Tier moves"),
     ("movers", "Accounts"),
+    ("lists", "Lists"),
     ("unconfirmed", "Not confirmed"),
     ("coverage", "Data"),
     ("method", "Method"),
@@ -55,8 +59,10 @@ def page_context(data: ReportData) -> dict[str, Any]:
 
 
 def _contents(data: ReportData) -> tuple[tuple[str, str], ...]:
-    """The sections of the page; beliefs only where somebody stated any."""
-    return tuple(entry for entry in CONTENTS if entry[0] != "beliefs" or data.beliefs)
+    """The sections of the page; what is optional only where there are any."""
+    absent = {"beliefs": data.beliefs is None, "lists": not data.lists, "survey": not data.agreements}
+    absent["known"] = not (data.qualitative.personas or data.qualitative.case_studies)
+    return tuple(entry for entry in CONTENTS if not absent.get(entry[0]))
 
 
 def change_context(diff: ProfileDiff) -> dict[str, Any]:
@@ -79,6 +85,8 @@ def _findings(data: ReportData) -> dict[str, Any]:
         "counted": "Customers / accounts compared" if profile.contrast == "customer_or_not" else "Won / opps",
         "evidence_sentence": sections.evidence_sentence(data),
         "beliefs": belief_rows(data),
+        "known_beside": support_rows(data),
+        "agreements": data.agreements,
         "beliefs_sentence": beliefs_sentence(data),
         "believed_names": believed_names(profile),
         "headline": sections.headline_criteria(profile),
@@ -110,6 +118,7 @@ def _accounts(data: ReportData, moves: TierMoves) -> dict[str, Any]:
     return {
         "migration_sentence": sections.migration_sentence(data, moves),
         "matrix": migration_matrix(data.migration, names) if moves.compared else (),
+        "lists": data.lists,
         "mover_lists": sections.mover_lists(data.movers),
     }
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from icp.account_lists import ListCount
 from icp.approval import Approval
 from icp.backtest import Backtest
 from icp.beliefs import Beliefs
 from icp.contrasts import Contrasts
 from icp.exposure import Exposure
 from icp.profile import Profile
+from icp.qualitative import Qualitative
+from icp.qualitative_evidence import Agreement
 from icp.sensitivity import Sensitivity
 from icp.tam import Market
 from icp.track_record import TrackedQuarter
@@ -83,6 +86,9 @@ class ReportData:
         sensitivity: The headline criteria under other labels; None where no fact about customers is known.
         exposure: Whose accounts were worked; None where it is not recorded.
         contrasts: Won against lost beside customers against all accounts.
+        qualitative: Personas, case studies and survey, as written down.
+        agreements: Who agrees with each stated belief.
+        lists: How many accounts each list dbt made has.
         market: How large the market is, None without a confirmed criterion.
     """
 
@@ -99,3 +105,6 @@ class ReportData:
     exposure: Exposure | None = None
     contrasts: Contrasts | None = None
     market: Market | None = None
+    lists: tuple[ListCount, ...] = ()
+    qualitative: Qualitative = field(default_factory=Qualitative)
+    agreements: tuple[Agreement, ...] = ()

@@ -151,11 +151,11 @@ class Refreshes:
             ],
             "points_path": str(folder / "points.parquet"),
             "tiers": [{"name": t.name, "min_score": t.min_score} for t in icp.tiers],
-            "intent_levels": list(icp.intent_levels),
+            "qualified_tiers": ["A"], "intent_levels": list(icp.intent_levels),
             "previous_scoring_sql": compile_scoring_sql(before) if before else "",
             "previous_tiers": [{"name": t.name, "min_score": t.min_score} for t in before.tiers] if before else [],
             "previous_accounts_path": str(incumbent / "accounts.parquet") if incumbent else "",
-        } | {f"{f}_path": str(folder / f"{f}.parquet") for f in ("accounts", "contributions", "migration")}  # fmt: skip
+        } | {f"{f}_path": str(folder / f"{f}.parquet") for f in ("accounts", "contributions", "migration", "lists")}  # fmt: skip
         run(self.root, self.root / warehouse / "warehouse.duckdb", told, "build", "--select", *SERVING, *limits)
         return folder
 

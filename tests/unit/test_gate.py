@@ -102,6 +102,8 @@ def scored(**columns: Any) -> pd.DataFrame:
         "fit_score": pd.Series([81, 0], dtype="int32"),
         "intent_score": pd.Series([100, 7], dtype="int32"),
         "tier": ["A", "D"],
+        "is_icp_qualified": [True, False],
+        "do_not_contact": [False, True],
         "priority": ["A1", "D3"],
         "win_probability": [0.5, 0.01],
         "expected_value": [500.0, 10.0],

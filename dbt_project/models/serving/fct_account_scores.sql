@@ -25,6 +25,8 @@ final as (
         cast(points.fit_score as integer) as fit_score,
         cast(points.intent_score as integer) as intent_score,
         points.tier,
+        {{ is_qualified('points.tier') }} as is_icp_qualified,
+        coalesce(guarded.account_id is not null, false) as do_not_contact,
         points.tier || points.intent_level as priority,
         points.win_probability,
         points.expected_value,
@@ -43,6 +45,7 @@ final as (
     from points
     inner join accounts on points.account_id = accounts.account_id
     left join {{ ref('int_account_reasons') }} as reasons on points.account_id = reasons.account_id
+    left join {{ ref('int_accounts__do_not_contact') }} as guarded on points.account_id = guarded.account_id
     left join previous on points.account_id = previous.account_id
     left join {{ ref('int_account_points__previous') }} as by_previous_icp
         on points.account_id = by_previous_icp.account_id

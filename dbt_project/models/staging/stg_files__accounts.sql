@@ -38,6 +38,7 @@ final as (
 
         coalesce(is_deleted, false) as is_deleted,
         is_subsidiary,
+        do_not_contact,
 
         last_funded_on,
         created_at,
