@@ -9,8 +9,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 # xdist starts files with the most tests first, which leaves the slowest set-ups (few tests each) for the end, where one
-# worker waits for the other. The order here is by seconds instead, but test_prefect comes after the long ones: it reads
-# the demo's run and would only wait for it if it came sooner.
+# worker waits for the other. The order here is by seconds instead, but test_demo_copies and test_prefect come after the
+# long ones: they read the demo's run and would only wait for it if they came sooner.
 _LONGEST_FIRST = (
     "test_demo_run.py",
     "test_adventureworks.py",
@@ -20,6 +20,10 @@ _LONGEST_FIRST = (
     "test_dbt_project.py",
     "test_cold_start.py",
     "test_wins_only.py",
+    "test_demo_vendors.py",
+    "test_several_icps.py",
+    "test_extending.py",
+    "test_demo_copies.py",
     "test_prefect.py",
 )
 

@@ -199,7 +199,7 @@ def test_coverage_counts_sets_once_and_backfilled_values_only_where_filled() -> 
     rows = coverage(labels, universe, attributes).to_dict("records")
     assert [(row["attribute"], row["label"]) for row in rows] == [
         ("employees", "Employees"),
-        ("technologies", "Technologies"),
+        ("technologies", "Technologies …"),
     ]
     assert [row["filled_share"] for row in rows] == [0.75, 0.5]
     assert [row["universe_filled_share"] for row in rows] == [1.0, 0.0]
