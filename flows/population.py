@@ -26,6 +26,26 @@ def population_rules(settings: Settings, icp: str) -> tuple[PopulationRule, ...]
     return from_section({name: rule.model_dump() for name, rule in section.items()}, columns)
 
 
+def checked_rules(settings: Settings, icp: str, attributes: Sequence[Attribute]) -> tuple[PopulationRule, ...]:
+    """The filter of one ICP, held against the attributes there are.
+
+    Raises:
+        ConfigError: the filter names no attribute or does not fit its kind.
+    """
+    from icp.yaml_lines import unknown
+
+    rules = population_rules(settings, icp)
+    known = {attribute.name: attribute for attribute in attributes}
+    for name, rule in zip(settings.icp(icp).population, rules, strict=True):
+        where = ("icps", icp, "population", name)
+        if rule.attribute not in known:
+            raise settings.complain(where, unknown(name, [a.removeprefix("attr_") for a in known], "attribute"))
+        misfit = rule.misfit(known[rule.attribute].kind)
+        if misfit:
+            raise settings.complain(where, f"{misfit}.")
+    return rules
+
+
 def in_population(
     settings: Settings, icp: str, frame: pd.DataFrame, attributes: Sequence[Attribute]
 ) -> tuple[pd.DataFrame, tuple[LeftOut, ...]]:
@@ -35,19 +55,10 @@ def in_population(
         ConfigError: the filter names no attribute, does not fit its kind, or selects no account.
     """
     from icp.population import population_words, select, values_of
-    from icp.yaml_lines import unknown
 
-    rules = population_rules(settings, icp)
+    rules = checked_rules(settings, icp, attributes)
     if not rules:
         return frame, ()
-    known = {attribute.name: attribute for attribute in attributes}
-    for name, rule in zip(settings.icp(icp).population, rules, strict=True):
-        where = ("icps", icp, "population", name)
-        if rule.attribute not in known:
-            raise settings.complain(where, unknown(name, [a.removeprefix("attr_") for a in known], "attribute"))
-        misfit = rule.misfit(known[rule.attribute].kind)
-        if misfit:
-            raise settings.complain(where, f"{misfit}.")
     population = select(frame, rules)
     is_label = (frame["role"] == "label").to_numpy()
     if not population.inside[~is_label].any():

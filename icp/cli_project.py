@@ -60,14 +60,12 @@ def init(
 
 def check(project: Project = DEFAULT_PROJECT) -> None:
     """Say what is wrong with icp.yml and the features' pages, line by line; needs no data."""
+    from flows.project_check import check_project
     from icp.config import load
-    from icp.feature_pages import added_models
-    from icp.feature_pages import check as check_pages
 
     settings = load(project)
-    check_pages(settings.dbt_project)
-    own = added_models(settings.dbt_project)
-    typer.echo(f"{settings.path.name} and the dbt project are sound; {len(own)} feature(s) of your own.")
+    own = check_project(settings)
+    typer.echo(f"{settings.path.name} and the dbt project are sound; {own} feature(s) of your own.")
 
 
 def _dbt_project(project: Path) -> Path:

@@ -82,7 +82,7 @@ class Settings:
         """The section of one ICP."""
         if name not in self.icps:
             near = yaml_lines.unknown(name, self.icps, "ICP")
-            raise ConfigError(f"There is no ICP {name!r} in icp.yml; it has {', '.join(self.icps)}: {near}")
+            raise ConfigError(f"There is no ICP {name!r} in icp.yml: {near}")
         return self.icps[name]
 
     def default_icp(self) -> str:

@@ -186,7 +186,7 @@ def test_unknown_names_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     settings = config.load(write(tmp_path), {})
     with pytest.raises(ConfigError, match=r"no source 'erp' in icp.yml; it has crm"):
         settings.source("erp")
-    with pytest.raises(ConfigError, match=r"no ICP 'other' in icp.yml; it has main"):
+    with pytest.raises(ConfigError, match=r"no ICP 'other' in icp.yml: unknown ICP. Known here: main"):
         settings.icp("other")
 
 
