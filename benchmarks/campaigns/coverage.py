@@ -28,7 +28,7 @@ CASES = {
     "mixed-1000": {"kind": "mixed", "rows": 1000, "aligned": False},
     "mixed-4000": {"kind": "mixed", "rows": 4000, "aligned": False},
 }
-RUNS = 60
+RUNS = 40
 MARKET = 40_000
 LEAST_ROWS = 10  # bins with fewer deals carry no statement worth checking
 TIERS = {"A": 0.05, "B": 0.15, "C": 0.30}
