@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,15 @@ def find_revision(store: PublishedStore, reference: str | None) -> Path:
 
 def read_profile(revision: Path) -> Profile:
     """The profile a revision published."""
+    return _parsed((revision / "profile.yml").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> Profile:
+    """One run reads the same profiles again and again, for the comparison, the record and the index page."""
     from icp.serialize import profile_from_yaml
 
-    return profile_from_yaml((revision / "profile.yml").read_text(encoding="utf-8"))
+    return profile_from_yaml(text)
 
 
 def compare_revisions(store: PublishedStore, before: str, after: str, *, as_json: bool) -> str:
