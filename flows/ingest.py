@@ -107,8 +107,10 @@ def ingest_and_tell(
     settings: Settings, *, source: str | None, extracted_at: datetime, run: Runner = plainly
 ) -> IngestResult:
     """`ingest`, kept in the ledger of runs; refused loads and a late quarter are told to the channels of icp.yml."""
+    from flows.approvals import let_lapse
     from flows.telling import Subject, observed, of_ingest
 
+    let_lapse(settings, extracted_at)
     for name in [source] if source else []:
         settings.source(name)
     return observed(

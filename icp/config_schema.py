@@ -315,9 +315,17 @@ class LabelSection(Section):
 
 
 class ApprovalSection(Section):
-    """Whether a candidate becomes the ICP by itself or waits for a person."""
+    """Whether a candidate becomes the ICP by itself or waits for a person, and for how long it waits.
+
+    In mode "auto" a candidate is held as well when more than `most_tier_moves` (a share of the accounts that have a tier
+    before and after) change tier, or, with `hold_on_warnings`, when a gate warned. After `deadline_days` without an answer
+    a held candidate lapses: the ICP in force stays.
+    """
 
     mode: Literal["auto", "ask"] = "auto"
+    most_tier_moves: Annotated[float, Field(ge=0, le=1)] | None = None
+    hold_on_warnings: bool = False
+    deadline_days: Annotated[int, Field(ge=1, le=90)] | None = 14
 
 
 class ValueSection(Section):

@@ -51,5 +51,9 @@ class TryLater(IcpError):
     exit_code = 75
 
 
+class NotYet(TryLater):
+    """A scheduled refresh waits: the extracts of its quarter are not there yet. Nothing is wrong; the next run looks again."""
+
+
 # of several ICPs that failed the exit code is that of the gravest
 SEVERITY = (1, 3, 2, 4, 5, 6, 7, 75)

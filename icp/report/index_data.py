@@ -9,7 +9,7 @@ from icp.drift_report import DriftReport
 from icp.profile import Profile
 from icp.track_record import TrackedQuarter
 
-Standing = Literal["in force", "was in force", "approved", "held", "rejected", "rolled back", "undecided"]
+Standing = Literal["in force", "was in force", "approved", "held", "rejected", "rolled back", "lapsed", "undecided"]
 
 
 @dataclass(frozen=True)
