@@ -1,0 +1,13 @@
+"""Which module reads which kind of source; each has `pull`, `missing` and `CHECKED`, what `missing` looks at."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+MODULES = {"files": "icp.sources.files", "hubspot": "icp.sources.hubspot"}
+
+
+def module_of(kind: str) -> ModuleType:
+    """The module of a kind of source, loaded only when it is used."""
+    return import_module(MODULES[kind])
