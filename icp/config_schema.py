@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
-from icp.config_vendors import VENDORS, HubSpotSettings, check_source, with_default_mapping
+from icp.config_salesforce import SALESFORCE, SalesforceSettings
+from icp.config_vendors import HUBSPOT, HubSpotSettings, check_source, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -194,22 +195,27 @@ class TableMapping(Section):
         return None if name is None else require_zone(name)
 
 
+VENDORS = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
+"""Kinds of sources that are pulled over an API."""
+
+
 class SourceSettings(Section):
     """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files", "hubspot"]
+    kind: Literal["files", "hubspot", "salesforce"]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
+    salesforce: SalesforceSettings | None = None
     may_be_stale_days: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _usual_mapping(cls, value: Any) -> Any:
-        return with_default_mapping(value)
+        return with_default_mapping(value, VENDORS)
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        check_source(self.kind, self.tables, {name for name in VENDORS if getattr(self, name) is not None})
+        check_source(self.kind, self.tables, {name for name in VENDORS if getattr(self, name) is not None}, VENDORS)
         return self
 
 

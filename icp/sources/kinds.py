@@ -1,13 +1,18 @@
-"""Which module reads which kind of source; each has `pull`, `missing` and `CHECKED`, what `missing` looks at."""
+"""Which module reads which kind of source; loaded only when a source of that kind is read."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
-MODULES = {"files": "icp.sources.files", "hubspot": "icp.sources.hubspot"}
+CHECKED = {
+    "files": "every path has files",
+    "hubspot": "credentials, scopes and properties",
+    "salesforce": "credentials, objects and fields",
+}
+"""By kind what `icp doctor` has looked at when it finds nothing missing."""
 
 
-def module_of(kind: str) -> ModuleType:
-    """The module of a kind of source, loaded only when it is used."""
-    return import_module(MODULES[kind])
+def module_of(kind: str) -> Any:
+    """The module of a kind: `pull` stages what is new, `missing` says what stands between the source and a pull."""
+    return import_module(f"icp.sources.{kind}")
