@@ -226,7 +226,10 @@ def shown(value: Any, kind: str, *, bulk: bool) -> Any:
         case "date":
             return datetime.fromisoformat(value).astimezone(ORG_ZONE).date().isoformat()
         case "int" | "currency":
-            number = float(str(value).replace(",", ""))
+            try:
+                number = float(str(value).replace(",", ""))
+            except ValueError:
+                return None  # a number field of an org cannot hold what a text of another CRM can
             return str(number) if bulk else int(number) if kind == "int" else number
     return str(value) if bulk else value
 
