@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from icp.config import Settings
 
+PROPERTY = re.compile(r"properties\.(\w+)")
 LINES_OF_FILES = ("path", "effective_at", "date_format")
 OVERLAP = 1440
 """Minutes two pulls overlap: entries of the made-up past are dated up to 14 hours before their extract was taken."""
@@ -59,7 +61,7 @@ def _use(directory: Path, kind: str, mapped: Callable[[str], str]) -> None:
 
 def _as_salesforce(crm: str) -> str:
     """The mapping with the fields of a Salesforce org instead of HubSpot's properties."""
-    from icp.fake_vendors.org import STANDARD, custom_name
+    from icp.fake_vendors.org import STANDARD
 
     parts = re.split(r"(?m)^(?=      (?:accounts|opportunities):)", crm)
     for part, sobject in ((1, "Account"), (2, "Opportunity")):
@@ -70,10 +72,15 @@ def _as_salesforce(crm: str) -> str:
         text = re.sub(r"(?m)(_id: )id$", r"\1External_Id__c", text)
         text = re.sub(r"(?m): archived$", ": IsDeleted", text)
         text = text.replace("properties.hs_lastmodifieddate", "SystemModstamp")
-        parts[part] = re.sub(
-            r"properties\.(\w+)", lambda found, known=fields: known.get(found[1], custom_name(found[1])), text
-        )
+        parts[part] = PROPERTY.sub(partial(_field, fields), text)
     return "".join(parts)
+
+
+def _field(fields: Mapping[str, str], found: re.Match[str]) -> str:
+    """The field of a HubSpot property: the standard one, or one of the org's own."""
+    from icp.fake_vendors.org import custom_name
+
+    return fields.get(found[1]) or custom_name(found[1])
 
 
 def land_through_crm(settings: Settings, now: datetime, *, gated: bool = True) -> None:
@@ -106,7 +113,7 @@ def _at(settings: Settings, url: str) -> Settings:
 
     crm = settings.sources["crm"]
     section = getattr(crm, crm.kind)
-    address = {"base_url": url} if crm.kind == "hubspot" else {"login_url": url, "poll_seconds": 0.001}
+    address: dict[str, Any] = {"base_url": url} if crm.kind == "hubspot" else {"login_url": url, "poll_seconds": 0.001}
     pulled = crm.model_copy(update={crm.kind: section.model_copy(update=address)})
     return replace(settings, sources={**settings.sources, "crm": pulled})
 
