@@ -32,14 +32,14 @@ def run_demo(directory: Path, *, quarters: int, plain: bool, vendors: bool = Fal
 
 def _refresh_all(directory: Path, *, quarters: int, plain: bool, vendors: bool) -> list[str]:
     from flows.by_hand import ingest_by_hand, refresh_by_hand
-    from flows.demo_vendors import land_through_hubspot
+    from flows.demo_vendors import land_through_crm
     from flows.ingest import raise_if_refused
     from icp.config import load
 
     settings = load(directory / "icp.yml")
     now = datetime.now(UTC)
     if vendors:
-        land_through_hubspot(settings, now)
+        land_through_crm(settings, now)
     else:
         raise_if_refused(ingest_by_hand(settings, source=None, now=now, plain=plain))
     calendar = settings.calendar

@@ -40,9 +40,9 @@ class IngestResult:
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
     """Stage everything of the source that has not landed yet."""
     from icp.lake import Lake
-    from icp.sources import files, hubspot
+    from icp.sources.kinds import module_of
 
-    pull = {"files": files.pull, "hubspot": hubspot.pull}[settings.source(source).kind]
+    pull = module_of(settings.source(source).kind).pull
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
 
 

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
-from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, with_default_mapping
+from icp.config_salesforce import SALESFORCE, SalesforceSettings
+from icp.config_vendors import HUBSPOT, HubSpotSettings, check_source, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -194,39 +195,27 @@ class TableMapping(Section):
         return None if name is None else require_zone(name)
 
 
+VENDORS = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
+"""Kinds of sources that are pulled over an API."""
+
+
 class SourceSettings(Section):
     """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files", "hubspot"]
+    kind: Literal["files", "hubspot", "salesforce"]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
+    salesforce: SalesforceSettings | None = None
     may_be_stale_days: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _usual_mapping(cls, value: Any) -> Any:
-        return with_default_mapping(value)
+        return with_default_mapping(value, VENDORS)
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if self.kind == "files" and self.hubspot is not None:
-            raise ValueError("`hubspot` belongs to a source of `kind: hubspot`")
-        for name, table in self.tables.items():
-            if self.kind == "files" and not table.path:
-                raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
-            if self.kind == "hubspot" and (table.path or table.effective_at or table.format):
-                raise ValueError(f"table {name} is pulled from HubSpot: remove `path`, `format` and `effective_at`")
-        if self.kind == "hubspot" and not set(self.tables) <= set(HUBSPOT_TABLES):
-            known = ", ".join(f"`{name}`" for name in HUBSPOT_TABLES)
-            raise ValueError(f"HubSpot fills {known}; map other tables in a source of their own")
-        return self
-
-    @model_validator(mode="after")
-    def _names_nobody(self) -> Self:
-        contacts = self.tables.get("contacts") if self.kind == "hubspot" else None
-        for name, column in contacts.columns.items() if contacts else ():
-            if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
-                raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+        check_source(self.kind, self.tables, {name for name in VENDORS if getattr(self, name) is not None}, VENDORS)
         return self
 
 
