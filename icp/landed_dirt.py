@@ -1,11 +1,13 @@
-"""What the gate found in the loads a quarter was read from: warnings that let them pass, failures a person let pass."""
+"""What is wrong with the loads a quarter was read from: what the gate let pass, what a person let pass, what is old."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from icp.contract import SOURCES_PAGE, Contract
 from icp.manifest import Manifest
 
 MOST_VALUES = 3
@@ -35,6 +37,29 @@ def landed_dirt(loads: Iterable[Manifest]) -> tuple[str, ...]:
     for finding in (finding for load in loads for finding in _findings(load)):
         found.setdefault((finding.table, finding.rule), []).append(finding)
     return tuple(_sentence(found[key]) for key in sorted(found))
+
+
+def stale_tables(loads: Iterable[Manifest], contract: Contract, as_of: datetime) -> tuple[str, ...]:
+    """A sentence per landed table whose newest load is older, on the day a quarter is read as of, than the contract allows.
+
+    Args:
+        loads: The accepted loads that count at `as_of`.
+        contract: Of the project; its `freshness` says how many days a table may be old.
+        as_of: When the quarter is read.
+    """
+    newest: dict[str, datetime] = {}
+    for load in loads:
+        for table in load.tables:
+            newest[table] = max(load.effective_at, newest.get(table, load.effective_at))
+    return tuple(
+        f"{name} is stale: its newest load was true on {newest[name]:%Y-%m-%d}, {(as_of - newest[name]).days} days before the "
+        f"day this quarter is read as of; up to {table.stale_after_days} are expected (freshness, {SOURCES_PAGE.name}). What "
+        "is made of it may be out of date. To do: land a newer extract."
+        for name, table in sorted(contract.tables.items())
+        if name in newest
+        and table.stale_after_days is not None
+        and (as_of - newest[name]).days > table.stale_after_days
+    )
 
 
 def _findings(load: Manifest) -> Iterator[_Finding]:

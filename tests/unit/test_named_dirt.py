@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from flows.gates import check_features
+from icp import contract
 from icp.deals_left_out import DealsLeftOut, as_left_out, why_none
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.feature_frame import read_account, read_left_out
-from icp.landed_dirt import landed_dirt
+from icp.landed_dirt import landed_dirt, stale_tables
 from icp.manifest import LoadedTable, Manifest
 from icp.profile import Attribute
 from icp.publication import coverage
@@ -115,3 +116,17 @@ def test_what_the_gate_let_pass_is_told_with_its_rows() -> None:
     (told,) = landed_dirt([loaded(1)])
     assert told.endswith("To do: repair the association.")
     assert landed_dirt([loaded(1, tables=("accounts",))]) == ()  # the deals of that load have been replaced since
+
+
+def test_a_table_whose_newest_load_is_old_is_stale() -> None:
+    page = contract.load(SEEDS.parent)
+    assert {name for name, table in page.tables.items() if table.stale_after_days is None} == set()
+    loads = [loaded(1, tables=("opportunities", "technologies")), loaded(3)]
+    assert stale_tables(loads, page, datetime(2025, 5, 8, tzinfo=UTC)) == ()
+    (told,) = stale_tables(loads, page, datetime(2025, 5, 9, tzinfo=UTC))
+    assert told.startswith("opportunities is stale: its newest load was true on 2025-04-03, 36 days before")
+    both = stale_tables(loads, page, datetime(2025, 12, 1, tzinfo=UTC))
+    assert [line.split()[0] for line in both] == [
+        "opportunities",
+        "technologies",
+    ]  # revenue never landed: absent, not stale
