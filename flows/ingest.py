@@ -73,7 +73,7 @@ def ingest(
     """
     from icp.errors import ConfigError, TryLater
     from icp.lake import Lake
-    from icp.sources.failures import keep_failure, keep_success
+    from icp.sources.failures import REFUSED, keep_failure, keep_success
 
     accepted: list[str] = []
     quarantined: list[str] = []
@@ -99,7 +99,7 @@ def ingest(
             if len(quarantined) == refused:
                 keep_success(settings.lake, name, extracted_at)
             else:
-                keep_failure(settings.lake, name, "A load of it was refused; see `icp quarantine list`.", extracted_at)
+                keep_failure(settings.lake, name, REFUSED, extracted_at)
     return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed))
 
 

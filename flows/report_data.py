@@ -42,10 +42,14 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
 
 def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
     from flows.label import label_words, pins_in_force
+    from icp import contract
+    from icp.lake import Lake
+    from icp.landed_dirt import landed_dirt, stale_tables
     from icp.publication import read_history
     from icp.report.data import Exclusion, ReportMeta
     from icp.spellings import unknown_spellings
 
+    loads = Lake(plan.settings.lake).accepted_loads(plan.as_of)
     number = (plan.store.revisions(plan.quarter.label) or [0])[-1] + 1
     return ReportMeta(
         company=plan.settings.company,
@@ -60,7 +64,12 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         else label_words(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
-        notes=(*plan.stale, *unknown_spellings(features.universe, plan.settings.dbt_project / "seeds")),
+        notes=(
+            *plan.stale,
+            *stale_tables(loads, contract.load(plan.settings.dbt_project), plan.as_of),
+            *landed_dirt(loads),
+            *unknown_spellings(features.universe, plan.settings.dbt_project / "seeds"),
+        ),
         history=read_history(_past(plan)),
     )
 

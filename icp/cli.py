@@ -278,8 +278,11 @@ def quarantine_release(
 ) -> None:
     """Accept a refused load as it is."""
     from icp.lake import Lake
+    from icp.sources.failures import settle_refusal
 
-    Lake(_settings(project).lake).release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    lake = Lake(_settings(project).lake)
+    released = lake.release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    settle_refusal(lake, released.source)
     typer.echo(f"{load_id} accepted.")
 
 

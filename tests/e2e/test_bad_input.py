@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from command_line import icp, icp_here
 
+from icp.config import load
+from icp.sources.failures import stale
+
 CONFIG = """config_version: 1
 company: Tiny
 lake: lake
@@ -115,7 +118,9 @@ def test_a_refused_load_is_kept_and_listed_and_can_be_released(project: Path) ->
     listed = icp_here("quarantine", "list", "-p", "icp.yml", home=project).stdout
     load_id = listed.split()[0]
     assert "opportunit" in listed
+    assert len(stale(load(project))) == 1
     icp_here("quarantine", "release", load_id, "--reason", "looked at it", "-p", "icp.yml", home=project)
+    assert stale(load(project)) == []
     assert "empty" in icp_here("quarantine", "list", "-p", "icp.yml", home=project).stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -391,3 +392,17 @@ def test_accounts_sales_had_an_opportunity_with_were_worked(spring: dict[str, di
     worked = {name: row["is_worked"] for name, row in spring.items() if row["role"] == "score"}
     assert worked == {"score:acme": True, "score:bolt": True, "score:late": True}
     assert {row["is_worked"] for row in spring.values() if row["role"] == "label"} == {None}
+
+
+def test_dbt_tells_how_fresh_the_tables_of_a_lake_are(tmp_path: Path) -> None:
+    """`dbt source freshness` by hand: the newest accepted load counts, whatever source it came from."""
+    for source, name, day, table in (("crm", "l1", "2020-01-01", "accounts"), ("crm", "l2", "2020-03-01", "revenue"),
+                                     ("erp", "l3", "2100-01-01", "revenue")):  # fmt: skip
+        manifest_of = tmp_path / "lake/landing/_loads" / source / f"{name}.json"
+        manifest_of.parent.mkdir(parents=True, exist_ok=True)
+        manifest_of.write_text(json.dumps({"effective_at": f"{day}T00:00:00Z", "tables": {table: {"rows": 1}}}))
+    told = run(tmp_path, tmp_path / "warehouse.duckdb", {"lake": str(tmp_path / "lake")}, "source", "freshness")
+    found = {result.node.name: (str(result.status), result.max_loaded_at.year) for result in told.results}
+    assert set(found) == set(contract.load(PROJECT).tables)
+    assert found["accounts"] == ("warn", 2020) and found["revenue"] == ("pass", 2100)
+    assert found["technologies"][0] == "warn"  # never landed
