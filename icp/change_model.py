@@ -17,9 +17,10 @@ from icp.design import Codes
 from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
 from icp.stats import Floats, combined_p_value, mixture_chi2_tail, normal_quantile
 
-FLAG_LEVEL = 0.02
+FLAG_LEVEL = 0.04
 STILL_THERE = 0.01  # a change that is none of the mix keeps this p-value when the earlier rows have the newest mix
 MATERIAL_ODDS, MATERIAL_SHARE = 1.25, 0.05
+EFFECT_SD = 0.05  # of an attribute's log odds over all periods: it has an effect that may change
 REPORT_VARIANCE = 2.25  # weak prior of reported effects: a bin without a win gets wide odds, not infinite ones
 LARGEST_WEIGHT = 10.0
 
@@ -169,6 +170,14 @@ class ChangeModel:
         """Mean and covariance of all coefficients under these variances, by one Newton step from the fit."""
         fit = self.fit
         return posterior(fit.design, fit.gram, fit.gram @ fit.coefficients + fit.score, tau2)
+
+    def has_effect(self, name: str) -> bool:
+        """Whether the attribute matters for winning, all periods together; a level that is only now entering may."""
+        if name not in self.main_of:
+            return True
+        block = self._block(name)
+        share, effect = _shares(block, self.periods >= block.since), self.fit.effects[self.main_of[name]]
+        return bool(share @ (effect - share @ effect) ** 2 >= EFFECT_SD**2)
 
     def effects(self, name: str) -> tuple[Effects, Effects, Effects]:
         """Before, now and change of one block, hardly shrunk, as contrasts to the average row of the newest period."""

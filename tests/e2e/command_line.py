@@ -12,7 +12,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 from icp.cli import main
 
@@ -49,17 +48,15 @@ class Said:
 
 def icp_here(*arguments: str, home: Path, expect: int = 0) -> Said:
     """The command line in this process: the same words and exit codes without a second start of every library."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", ["icp", *arguments]),
-        contextlib.chdir(home),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
+    out, err, code, own = io.StringIO(), io.StringIO(), 0, sys.argv
+    sys.argv = ["icp", *arguments]
+    try:
+        with contextlib.chdir(home), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main()
-        except SystemExit as ending:
-            code = int(ending.code or 0)
+    except SystemExit as ending:
+        code = int(ending.code or 0)
+    finally:
+        sys.argv = own
     assert code == expect, f"exit {code}\n{out.getvalue()}\n{err.getvalue()}"
     return Said(out.getvalue(), err.getvalue())
 

@@ -7,8 +7,8 @@ import pytest
 from small_market import ATTRIBUTES, flipped_size, make_outcomes, usual_log_odds
 
 from icp.bins import encode, kernel, make_bins
-from icp.change_model import ChangeBlock
-from icp.change_test import ChangeResult, find_changes
+from icp.change_model import ChangeBlock, ChangeModel
+from icp.change_test import ChangeResult, find_changes, weighted_q_values
 from icp.entering import with_average_bin
 from icp.fit import contrast_kernel, identity_kernel
 
@@ -114,3 +114,27 @@ def test_an_entering_level_is_a_change_only_if_it_wins_differently(win_rate: flo
     industry, new = find_changes(blocks, won.astype(float), periods)
     assert new.is_change is is_found
     assert not industry.is_change
+
+
+def test_an_effect_there_is_needs_less_evidence_of_its_change_than_one_there_is_not() -> None:
+    p_values, effects = [0.003, 0.003, 0.2, 0.6], [True, False, True, False]
+    known, unknown = weighted_q_values(p_values, effects)[:2]
+    assert known < unknown
+    assert weighted_q_values(p_values, [True] * 4) == pytest.approx(weighted_q_values(p_values, [False] * 4))
+    assert weighted_q_values([0.9, 0.9], [True, False]).max() <= 1
+
+
+def test_what_matters_for_winning_is_told_from_what_does_not() -> None:
+    frame = make_outcomes(QUARTERS, 600, 3, log_odds=lambda _: usual_log_odds)
+    dictionary = make_bins(frame, ATTRIBUTES, "2025Q4")
+    codes = encode(frame, dictionary)
+    blocks = [
+        ChangeBlock(a.name, own, kernel(a, dictionary.bins[a.name], own))
+        for a in dictionary.attributes
+        for own in [codes[a.name].to_numpy().astype(np.int64)]
+    ]
+    periods = np.searchsorted(QUARTERS, frame["outcome_quarter"].to_numpy(dtype=str))
+    won = frame["is_won"].to_numpy(dtype=float)
+    model = ChangeModel.build(blocks, won, periods, np.ones(len(won)))
+    assert model.has_effect("employees")
+    assert not all(model.has_effect(block.name) for block in blocks)
