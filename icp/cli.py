@@ -103,6 +103,8 @@ def ingest(
         typer.echo("Nothing new to land.")
     else:
         typer.echo(f"{len(result.accepted)} load(s) accepted with {result.rows:,} rows.")
+        for note in result.notes:
+            typer.echo(note)
 
 
 @app.command()

@@ -13,6 +13,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
+from icp.config_analytics import (
+    ANALYTICS,
+    Ga4ExportSettings,
+    Ga4Settings,
+    PostHogExportSettings,
+    PostHogSettings,
+    SegmentSettings,
+    with_web_table,
+)
 from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, with_default_mapping
 from icp.profile import Family, Kind
 
@@ -197,20 +206,26 @@ class TableMapping(Section):
 class SourceSettings(Section):
     """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files", "hubspot"]
+    kind: Literal["files", "hubspot", "ga4", "ga4_export", "posthog", "posthog_export", "segment"]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
+    ga4: Ga4Settings | None = None
+    ga4_export: Ga4ExportSettings | None = None
+    posthog: PostHogSettings | None = None
+    posthog_export: PostHogExportSettings | None = None
+    segment: SegmentSettings | None = None
     may_be_stale_days: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _usual_mapping(cls, value: Any) -> Any:
-        return with_default_mapping(value)
+        return with_web_table(with_default_mapping(value))
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if self.kind == "files" and self.hubspot is not None:
-            raise ValueError("`hubspot` belongs to a source of `kind: hubspot`")
+        for section in ("hubspot", *ANALYTICS):
+            if self.kind != section and getattr(self, section) is not None:
+                raise ValueError(f"`{section}` belongs to a source of `kind: {section}`")
         for name, table in self.tables.items():
             if self.kind == "files" and not table.path:
                 raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")

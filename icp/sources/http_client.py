@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -19,6 +20,19 @@ from icp.errors import ConfigError, TryLater
 
 SHOWN = 300
 REPEATED = {408, 425, 429, 477}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a vendor says when it refuses: a message, the limit that is over (`DAILY`: do not ask again), a category."""
+
+    message: str = ""
+    policy: str = ""
+    category: str = ""
+
+
+def _plain_refusal(content: Mapping[str, Any]) -> Refusal:
+    return Refusal(*(str(content.get(name, "")) for name in ("message", "policyName", "category")))
 
 
 class _Again(Exception):
@@ -49,12 +63,17 @@ class VendorClient:
         token: Callable[[bool], str],
         *,
         transport: httpx.BaseTransport | None = None,
+        refusal: Callable[[Mapping[str, Any]], Refusal] | None = None,
     ) -> None:
-        """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has."""
+        """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has.
+
+        `refusal` reads the JSON of an answer that is an error, in the vendor's own shape.
+        """
         self.vendor = vendor
         self.server_time: str | None = None
         self._retry = retry
         self._token = token
+        self._refusal = refusal or _plain_refusal
         self._secrets: set[str] = set()
         self._not_before = 0.0
         self._daily_used_up = False
@@ -138,8 +157,8 @@ class VendorClient:
         said, policy, category = self._said(answer)
         if status == 429 and policy == "DAILY":
             return TryLater(
-                f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next "
-                "`icp ingest` after the limit is renewed (midnight in the portal's time zone) repeats it."
+                f"{self.vendor}: the daily limit of calls is used up{said}. Nothing of this pull is kept; the next "
+                "`icp ingest` after the limit is renewed (midnight in the vendor's time zone) repeats it."
             )
         if status in REPEATED or (status >= 500 and status != 530):
             return _Again(f"it answered {status}{said}", _seconds(answer.headers.get("retry-after")))
@@ -157,9 +176,9 @@ class VendorClient:
             return "", "", ""
         if not isinstance(content, dict):
             return "", "", ""
-        message = self.redacted(str(content.get("message", "")))[:SHOWN]
-        policy, category = str(content.get("policyName", "")), str(content.get("category", ""))
-        return (f", {message!r}" if message else ""), policy, category
+        told = self._refusal(content)
+        message = self.redacted(told.message)[:SHOWN]
+        return (f", {message!r}" if message else ""), told.policy, told.category
 
     def redacted(self, text: str) -> str:
         """The text without any credential used so far."""
