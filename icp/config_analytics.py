@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from icp.config_vendors import LOCAL_HOSTS, EnvironmentName, RetrySection, VendorSection
+from icp.config_vendors import EnvironmentName, RetrySection, VendorSection, safe_url
 
 WEB_TABLE = "web_activity"
 COUNTS = ("visits", "page_views", "key_events", "pricing_views", "product_views", "content_views")
@@ -81,15 +80,6 @@ class WebSection(VendorSection):
         return tuple(kind for kind in PAGE_KINDS if getattr(self.pages, kind))
 
 
-def _safe_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
-        raise ValueError("`base_url` must be https://...; plain http is allowed to this machine only")
-    if parts.username or parts.password:
-        raise ValueError("`base_url` may hold no user or password; name an environment variable")
-    return url.rstrip("/")
-
-
 def _known_zone(name: str | None) -> str | None:
     try:
         return None if name is None else ZoneInfo(name).key
@@ -110,7 +100,7 @@ class Ga4Settings(WebSection):
     days_per_report: Annotated[int, Field(ge=1, le=366)] = 31
     retry: RetrySection = RetrySection()
 
-    _safe = field_validator("base_url")(_safe_url)
+    _safe = field_validator("base_url")(safe_url)
 
     @field_validator("property_id", mode="before")
     @classmethod
@@ -140,7 +130,7 @@ class PostHogSettings(EventSection):
     days_per_query: Annotated[int, Field(ge=1, le=366)] = 7
     retry: RetrySection = RetrySection()
 
-    _safe = field_validator("base_url")(_safe_url)
+    _safe = field_validator("base_url")(safe_url)
 
     @field_validator("project_id", mode="before")
     @classmethod

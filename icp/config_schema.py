@@ -22,7 +22,7 @@ from icp.config_analytics import (
     SegmentSettings,
     with_web_table,
 )
-from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, with_default_mapping
+from icp.config_vendors import VENDORS, HubSpotSettings, check_source, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -223,25 +223,8 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        for section in ("hubspot", *ANALYTICS):
-            if self.kind != section and getattr(self, section) is not None:
-                raise ValueError(f"`{section}` belongs to a source of `kind: {section}`")
-        for name, table in self.tables.items():
-            if self.kind == "files" and not table.path:
-                raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
-            if self.kind == "hubspot" and (table.path or table.effective_at or table.format):
-                raise ValueError(f"table {name} is pulled from HubSpot: remove `path`, `format` and `effective_at`")
-        if self.kind == "hubspot" and not set(self.tables) <= set(HUBSPOT_TABLES):
-            known = ", ".join(f"`{name}`" for name in HUBSPOT_TABLES)
-            raise ValueError(f"HubSpot fills {known}; map other tables in a source of their own")
-        return self
-
-    @model_validator(mode="after")
-    def _names_nobody(self) -> Self:
-        contacts = self.tables.get("contacts") if self.kind == "hubspot" else None
-        for name, column in contacts.columns.items() if contacts else ():
-            if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
-                raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+        sections = {name for name in (*VENDORS, *ANALYTICS) if getattr(self, name) is not None}
+        check_source(self.kind, {} if self.kind in ANALYTICS else self.tables, sections)
         return self
 
 

@@ -1,7 +1,8 @@
 """One vendor's API over HTTP: paced, repeated while it fails for a while, refused clearly when it fails for good.
 
 What is repeated: 429 (after `Retry-After` when it is given, otherwise after a growing wait), 5xx, 477, a connection that
-breaks or stalls, an answer that is not whole JSON. What is not: a daily limit that is used up, and every other 4xx.
+breaks or stalls, an answer that is not whole. What is not: a daily limit that is used up, and every other 4xx. What a
+vendor's own codes and headers mean, its `Manners` say.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -17,25 +17,14 @@ import stamina
 
 from icp.config_vendors import RetrySection
 from icp.errors import ConfigError, TryLater
+from icp.sources.manners import Manners, Refusal, number
 
 SHOWN = 300
 REPEATED = {408, 425, 429, 477}
+GOOD = (200, 201, 207)
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """What a vendor says when it refuses: a message, the limit that is over (`DAILY`: do not ask again), a category."""
-
-    message: str = ""
-    policy: str = ""
-    category: str = ""
-
-
-def _plain_refusal(content: Mapping[str, Any]) -> Refusal:
-    return Refusal(*(str(content.get(name, "")) for name in ("message", "policyName", "category")))
-
-
-class _Again(Exception):
+class Again(Exception):
     """This attempt failed in a way that often passes; `wait` is what the vendor asked for."""
 
     def __init__(self, what: str, wait: float | None = None) -> None:
@@ -45,6 +34,22 @@ class _Again(Exception):
 
 class _Expired(Exception):
     """The token was refused; a new one may help."""
+
+
+def as_json(answer: httpx.Response) -> Any:
+    """The JSON object an answer holds.
+
+    Raises:
+        Again: It holds something else.
+    """
+    try:
+        content = answer.json()
+    except ValueError:
+        kind = "HTML" if answer.text.lstrip()[:1] == "<" else "text that is not JSON"
+        raise Again(f"it answered {kind}") from None
+    if not isinstance(content, dict):
+        raise Again("it answered JSON that is no object")
+    return content
 
 
 class VendorClient:
@@ -58,51 +63,70 @@ class VendorClient:
     def __init__(
         self,
         vendor: str,
-        base_url: str,
+        base_url: str | Callable[[], str],
         retry: RetrySection,
         token: Callable[[bool], str],
         *,
+        manners: Manners | None = None,
         transport: httpx.BaseTransport | None = None,
-        refusal: Callable[[Mapping[str, Any]], Refusal] | None = None,
     ) -> None:
         """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has.
 
-        `refusal` reads the JSON of an answer that is an error, in the vendor's own shape.
+        A `base_url` that only a login tells is a function; it is asked after the token.
         """
         self.vendor = vendor
         self.server_time: str | None = None
         self._retry = retry
         self._token = token
-        self._refusal = refusal or _plain_refusal
+        self._base = base_url
+        self._manners = manners or Manners()
         self._secrets: set[str] = set()
         self._not_before = 0.0
-        self._daily_used_up = False
+        self._used_up = False
         logging.getLogger("httpx").setLevel(logging.WARNING)
         limit = httpx.Timeout(retry.timeout_seconds)
-        self._http = httpx.Client(base_url=base_url, timeout=limit, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False)
 
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
 
-    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The JSON answer of one call.
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        read: Callable[[httpx.Response], Any] = as_json,
+    ) -> Any:
+        """What `read` makes of the answer of one call: its JSON object where nothing is said.
+
+        Args:
+            method: GET or POST.
+            path: Below the base URL.
+            params: The query.
+            body: Sent as JSON.
+            headers: More of them; the credentials are added.
+            read: Raises `Again` for an answer that is not whole, which is then asked for again.
 
         Raises:
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
             ConfigError: The vendor refused the call: wrong key, missing scope, wrong address.
         """
+        request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
-            return self._repeated(method, path, params, body)
+            return self._repeated(method, path, request, read)
         except _Expired as refusal:
             raise ConfigError(str(refusal)) from None
-        except _Again as problem:
+        except Again as problem:
             raise TryLater(
                 f"{self.vendor} could not be read: {problem} ({self._retry.attempts} attempts). Nothing of this pull "
                 "is kept; the next `icp ingest` repeats it."
             ) from None
 
-    def _repeated(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Any:
+    def _repeated(self, method: str, path: str, request: dict[str, Any], read: Callable[[httpx.Response], Any]) -> Any:
         fresh = False
         for attempt in stamina.retry_context(
             on=_wait,
@@ -114,71 +138,63 @@ class VendorClient:
         ):
             with attempt:
                 try:
-                    return self._once(method, path, params, body, fresh)
+                    return self._once(method, path, request, read, fresh)
                 except _Expired:
                     if fresh:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
-                    return self._once(method, path, params, body, fresh)
+                    return self._once(method, path, request, read, fresh)
         raise AssertionError("the retries end in an answer or an error")
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
-    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, fresh: bool) -> Any:
+    def _once(
+        self, method: str, path: str, request: dict[str, Any], read: Callable[[httpx.Response], Any], fresh: bool
+    ) -> Any:
         self._pace()
         token = self._token(fresh)
         self._secrets.add(token)
+        base = self._base if isinstance(self._base, str) else self._base()
+        sent = {**request, "headers": {**request["headers"], **self._manners.credentials(token)}}
         try:
-            answer = self._http.request(
-                method, path, params=params, json=body, headers={"Authorization": f"Bearer {token}"}
-            )
+            answer = self._http.request(method, base + path, **sent)
         except httpx.TimeoutException:
-            raise _Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
+            raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
-            raise _Again(f"the connection failed ({type(problem).__name__})") from None
+            raise Again(f"the connection failed ({type(problem).__name__})") from None
         self._note_limits(answer.headers)
-        if answer.status_code in (200, 207):
-            return self._json(answer)
-        raise self._problem(answer, f"{method} {path}")
-
-    def _json(self, answer: httpx.Response) -> Any:
-        try:
-            content = answer.json()
-        except ValueError:
-            kind = "HTML" if answer.text.lstrip()[:1] == "<" else "text that is not JSON"
-            raise _Again(f"it answered {kind}") from None
-        if not isinstance(content, dict):
-            raise _Again("it answered JSON that is no object")
+        if answer.status_code not in GOOD:
+            raise self._problem(answer, f"{method} {path}")
+        content = read(answer)
         self.server_time = self.server_time or answer.headers.get("date")
         return content
 
     def _problem(self, answer: httpx.Response, what: str) -> Exception:
-        status = answer.status_code
-        said, policy, category = self._said(answer)
-        if status == 429 and policy == "DAILY":
-            return TryLater(
-                f"{self.vendor}: the daily limit of calls is used up{said}. Nothing of this pull is kept; the next "
-                "`icp ingest` after the limit is renewed (midnight in the vendor's time zone) repeats it."
-            )
-        if status in REPEATED or (status >= 500 and status != 530):
-            return _Again(f"it answered {status}{said}", _seconds(answer.headers.get("retry-after")))
-        if status in (401, 530):
-            return _Expired(f"{self.vendor} refused the credentials ({status}{said}). Make a new key or token.")
+        status, manners = answer.status_code, self._manners
+        refusal = self._refusal(answer)
+        said = f", {self.redacted(refusal.message)[:SHOWN]!r}" if refusal.message else ""
+        if manners.is_used_up(status, refusal):
+            return self._spent()
+        if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
+            return Again(f"it answered {status}{said}", number(answer.headers.get("retry-after")))
+        if manners.is_expired(status, refusal):
+            return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
+        code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            lacks = f" ({category})" if category else ""
-            return ConfigError(f"{self.vendor} lets this key not read {what}{lacks}{said}. Add the scope to the app.")
+            return ConfigError(f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}")
         return ConfigError(f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`.")
 
-    def _said(self, answer: httpx.Response) -> tuple[str, str, str]:
+    def _refusal(self, answer: httpx.Response) -> Refusal:
         try:
-            content = answer.json()
+            return self._manners.refusal(answer.json())
         except ValueError:
-            return "", "", ""
-        if not isinstance(content, dict):
-            return "", "", ""
-        told = self._refusal(content)
-        message = self.redacted(told.message)[:SHOWN]
-        return (f", {message!r}" if message else ""), told.policy, told.category
+            return Refusal()
+
+    def _spent(self) -> TryLater:
+        return TryLater(
+            f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next `icp ingest` "
+            f"after the limit is renewed ({self._manners.renewed}) repeats it."
+        )
 
     def redacted(self, text: str) -> str:
         """The text without any credential used so far."""
@@ -190,18 +206,15 @@ class VendorClient:
 
     def _note_limits(self, headers: httpx.Headers) -> None:
         """Learn from the limit headers when the next call may start."""
-        remaining = _seconds(headers.get("x-hubspot-ratelimit-remaining"))
-        interval = _seconds(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
-        if remaining is not None and remaining < 1 and interval is not None:
-            self._not_before = time.monotonic() + min(interval / 1000, self._retry.longest_wait_seconds)
-        self._daily_used_up = _seconds(headers.get("x-hubspot-ratelimit-daily-remaining")) == 0
+        pause = self._manners.pause(headers)
+        if pause is not None:
+            self._not_before = time.monotonic() + min(pause, self._retry.longest_wait_seconds)
+        self._used_up = self._manners.none_left(headers)
 
     def _pace(self) -> None:
-        if self._daily_used_up:
-            self._daily_used_up = False
-            raise TryLater(
-                f"{self.vendor}: the daily limit of calls is used up. The next `icp ingest` repeats the pull."
-            )
+        if self._used_up:
+            self._used_up = False
+            raise self._spent()
         wait = self._not_before - time.monotonic()
         if wait > 0:
             time.sleep(wait)
@@ -209,14 +222,6 @@ class VendorClient:
 
 def _wait(problem: Exception) -> bool | float:
     """For stamina: False to give up, True for its own growing wait, seconds where the vendor named them."""
-    if isinstance(problem, _Again):
+    if isinstance(problem, Again):
         return True if problem.wait is None else min(problem.wait, 120.0)
     return False
-
-
-def _seconds(text: str | None) -> float | None:
-    """A number in a header; None when absent or written otherwise (a date)."""
-    try:
-        return None if text is None else max(float(text), 0.0)
-    except ValueError:
-        return None
