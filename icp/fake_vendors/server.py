@@ -14,8 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from icp.fake_vendors import hubspot
+from icp.fake_vendors.ga4 import Ga4
+from icp.fake_vendors.hubspot import HubSpot
 from icp.fake_vendors.portal import Portal
+from icp.fake_vendors.posthog import PostHog
 from icp.fake_vendors.protocol import Call, Protocol, Reply
 
 FAULTS = (
@@ -34,9 +36,6 @@ FAULTS = (
     "daily_limit",
     "missing_scope",
 )
-
-
-PROTOCOLS: tuple[Protocol, ...] = (hubspot.HubSpot(),)
 
 
 @dataclass
@@ -67,6 +66,7 @@ class FakeVendors(ThreadingHTTPServer):
         self.portal, self.script = portal, script
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
+        self.protocols: tuple[Protocol, ...] = (HubSpot(), Ga4(), PostHog())
         self._window_start, self._in_window = time.monotonic(), 0
         self._lock = threading.Lock()
 
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call.path == "/_fake/clock":
             self.server.portal.now = datetime.fromisoformat(body["now"])
             return self._send(Reply(200, {"now": body["now"]}))
-        vendor = next((protocol for protocol in PROTOCOLS if protocol.speaks(call.path)), None)
+        vendor = next((protocol for protocol in self.server.protocols if protocol.speaks(call.path)), None)
         if vendor is None:
             return self._send(Reply(404, {"status": "error", "message": f"no route {call.path}"}))
         login = vendor.login(self.server, call)
