@@ -98,7 +98,7 @@ class PostHog:
             columns = [entry[0] for entry in found.description or []]
             rows = [list(row) for row in found.fetchmany(MOST_ROWS)]
         except duckdb.Error as problem:
-            field = re.search(r'column "?([\w$.]+)"? ', str(problem))
+            field = re.search(r'Referenced (?:table|column) "([^"]+)"', str(problem))
             what = f"Unable to resolve field: {field.group(1)}" if field else "Syntax error"
             return Reply(400, {"type": "validation_error", "code": "illegal_hogql", "detail": what, "attr": None})
         repeated = self._last[1] if fault == "duplicate_page" and self._last[0] == columns else rows
@@ -126,6 +126,7 @@ def events_of(rows: pd.DataFrame, zone: str) -> Iterator[tuple[str, str, datetim
 
     Only the first page view of a session knows its company, as after a look-up; the others are of the same session.
     """
+    row: Any
     for row in rows.itertuples(index=False):
         noon = datetime.combine(row.day, time(12), ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
         name = f"{row.day:%Y%m%d}-{row.company}"

@@ -82,8 +82,8 @@ def _part(api: Ga4Api, landing: WebLanding, start: date, end: date) -> pd.DataFr
     base, pages = _reports(api.settings)
     keys = [key.from_ for key in api.settings.company]
     rows = []
-    reports = {("visits", "page_views", "key_events"): base, **{(name,): report for name, report in pages.items()}}
-    for names, report in reports.items():
+    reports = [(("visits", "page_views", "key_events"), base), *(((name,), report) for name, report in pages.items())]
+    for names, report in reports:
         # a kind of page nobody viewed that day was counted too: it is zero where there are visits
         zeros = dict.fromkeys(pages, 0.0)
         for dimensions, metrics in api.rows(report, start, end):

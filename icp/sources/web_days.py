@@ -168,7 +168,10 @@ def counted(rows: pd.DataFrame, said: Sequence[str], companies: Companies) -> pd
         companies: Who finds them.
     """
     found = companies.find_all(rows[list(said)].itertuples(index=False, name=None))
-    told = rows.assign(account_id=[c.account_id for c in found], website=[c.website for c in found])
+    names = pd.DataFrame(
+        [(c.account_id, c.website) for c in found], rows.index, ["account_id", "website"], dtype=object
+    )
+    told = rows.join(names)
     sums = told.groupby(KEY, dropna=False)[list(COUNTS)].sum(min_count=1).reset_index()
     known = told[told["channel"].notna()]
     by_channel = known.groupby([*KEY, "channel"], dropna=False)["visits"].sum().reset_index()
