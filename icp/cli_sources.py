@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,9 +34,16 @@ def fake_vendors(
     fault: Annotated[
         list[str] | None, typer.Option(help="Spoil a call: NUMBER:FAULT, such as 3:cut. May be repeated.")
     ] = None,
+    google_key: Annotated[
+        Path | None, typer.Option("--google-key", help="Write the key file of a service account that GA4 accepts here.")
+    ] = None,
 ) -> None:
-    """Serve the demo company's CRM as HubSpot would, with keys, pages, limits and faults. Key: FAKE_VENDORS_TOKEN."""
+    """Serve the demo company's CRM as HubSpot would, with keys, pages, limits and faults. Key: FAKE_VENDORS_TOKEN.
+
+    Its web activity is served as GA4 and PostHog would.
+    """
     from icp.errors import ConfigError
+    from icp.fake_vendors.ga4 import service_account
     from icp.fake_vendors.portal import portal_of_demo
     from icp.fake_vendors.server import FAULTS, FakeVendors, Script
 
@@ -55,4 +63,8 @@ def fake_vendors(
     token = os.environ.get("FAKE_VENDORS_TOKEN", Script().token)
     server = FakeVendors(portal_of_demo(directory, now), Script(token=token, faults=faults), port)
     typer.echo(f"{server.url} speaks HubSpot. In icp.yml: `hubspot: {{base_url: {server.url}}}`.")
+    typer.echo(f"It speaks GA4 and PostHog too: `base_url: {server.url}` in `ga4:` or `posthog:`.")
+    if google_key is not None:
+        google_key.write_text(json.dumps(service_account(server.url)), encoding="utf-8")
+        google_key.chmod(0o600)
     server.serve_forever()

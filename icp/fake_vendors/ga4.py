@@ -57,7 +57,8 @@ class Ga4:
         why = _wrong(server, str(call.body.get("assertion", "")))
         if why:
             return Reply(400, {"error": "invalid_grant", "error_description": why})
-        return Reply(200, {"access_token": server.renew(), "expires_in": 3599, "token_type": "Bearer"})
+        # the other vendors' keys are the same token: it is renewed only when it has run out
+        return Reply(200, {"access_token": server.token or server.renew(), "expires_in": 3599, "token_type": "Bearer"})
 
     def credentials(self, call: Call) -> str:
         return bearer(call)
