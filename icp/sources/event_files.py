@@ -70,6 +70,9 @@ def stage(
     Of files that hold the events of one day, every touched day is counted again. Of others, days older than
     `lookback_days` that have landed are left as they are, because their other events may be gone; it is said how many
     events came too late for that. `prepare` completes the events when all of their days are there.
+
+    Raises:
+        ConfigError: The section has changed, and files of days that landed under the old one are gone.
     """
     landing = WebLanding(settings, source_name, section, lake)
     counting = Counting(section, landing.companies)
@@ -83,6 +86,7 @@ def stage(
     if until is None:
         return
     is_by_day = all(file.day is not None for file in files)
+    _require_files(source_name, landing.outdated_days - touched)
     window = frozenset(d for d in touched if is_by_day or d not in held or d > until - DAY * section.lookback_days)
     others = [file for file in files if file not in fresh and (file.day is None or file.day in window)]
     again = [read(others, counting)[0]] if others and window else []
@@ -98,6 +102,15 @@ def stage(
     frame = counting.days(prepare(events.drop_duplicates("event_id"))) if len(events) else together([])
     done = WebDays(frame, window, tuple(file.source for file in fresh), tuple(notes))
     yield from landing.stage(done, f"{source_name}:events", until=until, extracted_at=extracted_at)
+
+
+def _require_files(source_name: str, gone: frozenset[date]) -> None:
+    if gone:
+        raise ConfigError(
+            f"sources.{source_name}: what decides about companies and counts has changed, so all days are counted again; "
+            f"but the files of {len(gone):,} days that landed before are gone ({min(gone)} to {max(gone)}). Put them back, "
+            "or take the change back."
+        )
 
 
 def dated(at: pd.Series, zone: str) -> pd.Series:

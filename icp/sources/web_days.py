@@ -98,9 +98,17 @@ class WebLanding:
 
     def held_days(self) -> frozenset[date]:
         """Days of which something has landed."""
+        return self._days(self._loads)
+
+    @property
+    def outdated_days(self) -> frozenset[date]:
+        """Days of which something has landed under another configuration: loads the next one replaces."""
+        return self._days(self._outdated)
+
+    def _days(self, loads: Sequence[Manifest]) -> frozenset[date]:
         import pyarrow.parquet as pq
 
-        paths = [self.lake.root / load.tables[WEB_TABLE].path for load in self._loads]
+        paths = [self.lake.root / load.tables[WEB_TABLE].path for load in loads]
         columns = (pq.read_table(path, columns=["activity_date"], partitioning=None) for path in paths)
         return frozenset(day for column in columns for day in column["activity_date"].unique().to_pylist())
 

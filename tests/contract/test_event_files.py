@@ -15,6 +15,7 @@ from web_logs import NOW, landed, standing, written
 
 from flows.doctor import check
 from flows.ingest import ingest, raise_if_refused
+from icp.config import load
 from icp.errors import ConfigError
 from icp.lake import Lake
 from icp.sources.kinds import module_of
@@ -167,6 +168,23 @@ def test_ga4s_export_counts_sessions_pages_and_key_events(tmp_path, suffix) -> N
     assert accepted(settings, NOW + timedelta(days=2))[0] == 0
     said = "".join(p.read_bytes().decode("latin-1") for p in (tmp_path / "lake").rglob("*") if p.is_file())
     assert "jane" not in said and "v1" not in {r["account_id"] for r in landed(settings)} and "acme.com" not in said
+
+
+def test_another_configuration_does_not_lose_days_whose_files_are_gone(tmp_path) -> None:
+    settings = ga4_project(tmp_path)
+    for number in (20, 21):
+        day = date(2026, 5, number)
+        write_ga4(tmp_path, f"events_202605{number}.parquet", [ga4_event(day, 0, domain="company1.com")])
+    accepted(settings)
+    file = tmp_path / "icp.yml"
+    file.write_text(file.read_text(encoding="utf-8").replace("[demo_request]", "[sign_up]"), encoding="utf-8")
+    gone = (tmp_path / "ga4/events_20260520.parquet").rename(tmp_path / "kept")
+    with pytest.raises(ConfigError, match=r"files of 1 days .* are gone \(2026-05-20 to 2026-05-20\)"):
+        accepted(load(tmp_path))
+    assert len(counts(settings)) == 2
+    gone.rename(tmp_path / "ga4/events_20260520.parquet")
+    assert accepted(load(tmp_path), NOW + timedelta(hours=1))[0] == 2
+    assert len(landed(settings)) == 2  # the first load is replaced
 
 
 def test_a_lost_column_fails_that_source_alone(tmp_path) -> None:

@@ -11,6 +11,7 @@ from web_logs import DAY, FIRST, KEY, NOW, google_key, landed, portal, project, 
 from flows.doctor import check
 from flows.ingest import ingest, raise_if_refused
 from icp.errors import ConfigError, TryLater
+from icp.fake_vendors.ga4 import service_account
 from icp.fake_vendors.server import FAULTS, Script, serving
 from icp.fake_vendors.visits import COLUMNS
 from icp.lake import Lake
@@ -228,3 +229,39 @@ def test_no_more_days_are_read_again_than_asked_for(connect) -> None:
         held.visits.put(pd.DataFrame([row(FIRST, "ancient.com"), row(NOW.date(), "new.com")])[COLUMNS], later)
         assert accepted(settings, later) == 1
     assert ("ancient.com", FIRST) not in standing(settings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_person_and_no_key_is_written_anywhere(connect, kind, tmp_path, caplog) -> None:
+    caplog.set_level("DEBUG")
+    held = portal()
+    person, address, query = (
+        "jane.doe@company1.com",
+        "203.0.113.77",
+        "https://www.company2.com/pricing?mail=jane.doe%40x.com",
+    )
+    rows = [row(NOW.date() - DAY, said) for said in (person, address, query)]
+    held.visits.put(pd.DataFrame(rows)[COLUMNS], NOW - timedelta(days=300))
+    with serving(held, script(kind)) as server:
+        settings = connect(server, kind)
+        raise_if_refused(ingest(settings, source=None, extracted_at=NOW))
+        server.script.faults = {server.calls + 1: "missing_scope"}
+        assert ingest(settings, source="web", extracted_at=NOW + timedelta(hours=1)).failed
+        tokens = {KEY, server.token, service_account(server.url)["private_key"].splitlines()[1]}
+    yesterday = {r["website"]: r["visits"] for r in landed(settings) if r["activity_date"] == NOW.date() - DAY}
+    assert yesterday["company1.com"] >= 2
+    assert yesterday["company2.com"] >= 2
+    assert yesterday["(no company domain)"] == 3 + 2
+    told = caplog.text + "".join(p.read_bytes().decode("latin-1") for p in settings.lake.rglob("*") if p.is_file())
+    for secret in ("jane", address, "mail=", *tokens):
+        assert secret not in told
+
+
+def test_days_are_read_again_for_three_days_at_least(tmp_path) -> None:
+    for old, new, says in (
+        ("since:", "lookback_days: 2\n      since:", "lookback_days"),
+        ("kind: ga4", "kind: ga4\n    tables: {web_activity: {columns: {}}}", "by itself: remove `tables`"),
+        ("company: customEvent:company_domain", "own_domains: []", "company"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            project(tmp_path, "http://127.0.0.1:9", "ga4", swap=(old, new))
