@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from icp.fake_vendors.visits import Visits, visits_of_demo
+
 Record = dict[str, Any]
 KEPT_VALUES = 20
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +26,7 @@ class Portal:
 
     now: datetime
     versions: dict[str, dict[int, list[tuple[datetime, Record]]]] = field(default_factory=dict)
+    visits: Visits = field(default_factory=Visits)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _seen: dict[tuple[str, bool], tuple[datetime, list[Record]]] = field(default_factory=dict, repr=False)
 
@@ -88,7 +91,7 @@ class Portal:
 
 def portal_of_demo(directory: Path, now: datetime) -> Portal:
     """The demo company's CRM (`icp demo` or `icp.demo.create` made the folder), every extract dated as in its name."""
-    portal = Portal(now)
+    portal = Portal(now, visits=visits_of_demo(directory))
     for kind in ("companies", "deals"):
         for file in sorted((directory / "extracts/crm").glob(f"{kind}_*.jsonl")):
             shown_from = _day_of(file)
