@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import httpx
 import stamina
@@ -33,12 +34,47 @@ class _Expired(Exception):
     """The token was refused; a new one may help."""
 
 
+class Meter(Protocol):
+    """Counts what attempts of one call cost where a vendor sells answers."""
+
+    def reserve(self) -> None:
+        """An attempt is about to be made; raises when its cost is not there."""
+
+    def release(self) -> None:
+        """That attempt cost nothing: it did not reach the vendor, or was refused."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    path: str
+    params: Mapping[str, Any]
+    body: Any
+    shape: type
+    meter: Meter | None
+
+    @property
+    def what(self) -> str:
+        """For messages: never the parameters, which may hold a key."""
+        return f"{self.method} {self.path}"
+
+    def costs_nothing(self) -> None:
+        if self.meter is not None:
+            self.meter.release()
+
+
+def bearer(token: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and parameters that carry a token: the usual header."""
+    return {"Authorization": f"Bearer {token}"}, {}
+
+
 class VendorClient:
     """Calls to one vendor.
 
     Attributes:
         vendor: The vendor's name, for messages.
         server_time: The `Date` of the first answer: the vendor's own clock when the pull began; None before.
+        headers: Those of the last answer.
     """
 
     def __init__(
@@ -49,10 +85,20 @@ class VendorClient:
         token: Callable[[bool], str],
         *,
         transport: httpx.BaseTransport | None = None,
+        sign: Callable[[str], tuple[dict[str, str], dict[str, str]]] = bearer,
+        refusal: Callable[[httpx.Response], Exception | None] = lambda answer: None,
+        calls_per_second: float = 0,
     ) -> None:
-        """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has."""
+        """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has.
+
+        `sign` says how calls carry the token, `refusal` what an answer that is no success means where this vendor means
+        something of its own, `calls_per_second` how fast it may be asked (0: as fast as it answers).
+        """
         self.vendor = vendor
         self.server_time: str | None = None
+        self.headers = httpx.Headers()
+        self._sign, self._refusal = sign, refusal
+        self._interval = 1 / calls_per_second if calls_per_second else 0.0
         self._retry = retry
         self._token = token
         self._secrets: set[str] = set()
@@ -66,15 +112,24 @@ class VendorClient:
         """Give the connections back."""
         self._http.close()
 
-    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The JSON answer of one call.
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        shape: type = dict,
+        meter: Meter | None = None,
+    ) -> Any:
+        """The JSON answer of one call: an object, or what `shape` says. `meter` counts its attempts.
 
         Raises:
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
             ConfigError: The vendor refused the call: wrong key, missing scope, wrong address.
         """
         try:
-            return self._repeated(method, path, params, body)
+            return self._repeated(_Call(method, path, params or {}, body, shape, meter))
         except _Expired as refusal:
             raise ConfigError(str(refusal)) from None
         except _Again as problem:
@@ -83,7 +138,7 @@ class VendorClient:
                 "is kept; the next `icp ingest` repeats it."
             ) from None
 
-    def _repeated(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Any:
+    def _repeated(self, call: _Call) -> Any:
         fresh = False
         for attempt in stamina.retry_context(
             on=_wait,
@@ -95,41 +150,52 @@ class VendorClient:
         ):
             with attempt:
                 try:
-                    return self._once(method, path, params, body, fresh)
+                    return self._once(call, fresh)
                 except _Expired:
                     if fresh:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
-                    return self._once(method, path, params, body, fresh)
+                    return self._once(call, fresh)
         raise AssertionError("the retries end in an answer or an error")
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
-    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, fresh: bool) -> Any:
+    def _once(self, call: _Call, fresh: bool) -> Any:
         self._pace()
         token = self._token(fresh)
         self._secrets.add(token)
+        headers, signed = self._sign(token)
+        if call.meter is not None:
+            call.meter.reserve()
         try:
             answer = self._http.request(
-                method, path, params=params, json=body, headers={"Authorization": f"Bearer {token}"}
+                call.method, call.path, params={**call.params, **signed}, json=call.body, headers=headers
             )
+        except httpx.ConnectError as problem:
+            call.costs_nothing()
+            raise _Again(f"the connection failed ({type(problem).__name__})") from None
         except httpx.TimeoutException:
             raise _Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
             raise _Again(f"the connection failed ({type(problem).__name__})") from None
+        self.headers = answer.headers
         self._note_limits(answer.headers)
-        if answer.status_code in (200, 207):
-            return self._json(answer)
-        raise self._problem(answer, f"{method} {path}")
+        refused = self._refusal(answer)
+        if refused is None and answer.status_code in (200, 207):
+            return self._json(answer, call)
+        call.costs_nothing()
+        raise refused or self._problem(answer, call.what)
 
-    def _json(self, answer: httpx.Response) -> Any:
+    def _json(self, answer: httpx.Response, call: _Call) -> Any:
         try:
             content = answer.json()
         except ValueError:
-            kind = "HTML" if answer.text.lstrip()[:1] == "<" else "text that is not JSON"
-            raise _Again(f"it answered {kind}") from None
-        if not isinstance(content, dict):
-            raise _Again("it answered JSON that is no object")
+            is_page = answer.text.lstrip()[:1] == "<"
+            if is_page:  # some proxy's page: the vendor's API did not answer
+                call.costs_nothing()
+            raise _Again(f"it answered {'HTML' if is_page else 'text that is not JSON'}") from None
+        if not isinstance(content, call.shape):
+            raise _Again(f"it answered JSON that is no {'object' if call.shape is dict else 'list'}")
         self.server_time = self.server_time or answer.headers.get("date")
         return content
 
@@ -186,6 +252,8 @@ class VendorClient:
         wait = self._not_before - time.monotonic()
         if wait > 0:
             time.sleep(wait)
+        if self._interval:
+            self._not_before = time.monotonic() + self._interval
 
 
 def _wait(problem: Exception) -> bool | float:
