@@ -49,14 +49,18 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 def _source(settings: Settings, name: str) -> Iterator[Finding]:
     from icp.errors import IcpError
-    from icp.sources import files, hubspot
+    from icp.sources import domain_lookup, files, hubspot
 
     source = settings.source(name)
+    said = "every path has files" if source.kind == "files" else "credentials, scopes and properties"
     try:
-        lacking = (hubspot if source.kind == "hubspot" else files).missing(settings, name)
+        if source.kind in domain_lookup.VENDORS:
+            said = domain_lookup.standing(settings, name)
+            lacking = []
+        else:
+            lacking = (hubspot if source.kind == "hubspot" else files).missing(settings, name)
     except IcpError as problem:
         lacking = [str(problem)]
-    said = "credentials, scopes and properties" if source.kind == "hubspot" else "every path has files"
     yield from (Finding(False, f"{name}: {what}") for what in lacking)
     if not lacking:
         yield Finding(True, f"{name} ({source.kind}): {said}")

@@ -40,10 +40,20 @@ class IngestResult:
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
     """Stage everything of the source that has not landed yet."""
     from icp.lake import Lake
-    from icp.sources import files, hubspot
+    from icp.sources import domain_lookup, files, hubspot
 
-    pull = {"files": files.pull, "hubspot": hubspot.pull}[settings.source(source).kind]
+    pull = {
+        "files": files.pull,
+        "hubspot": hubspot.pull,
+        "builtwith": domain_lookup.pull,
+        "wappalyzer": domain_lookup.pull,
+    }[settings.source(source).kind]
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
+
+
+def in_order(settings: Settings) -> list[str]:
+    """The sources as they are landed: those that look companies up come after those that say which companies there are."""
+    return sorted(settings.sources, key=lambda name: settings.sources[name].kind in ("builtwith", "wappalyzer"))
 
 
 def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
@@ -81,7 +91,7 @@ def ingest(
     failed: list[FailedSource] = []
     rows = 0
     with Lake(settings.lake).lock():
-        for name in [source] if source else list(settings.sources):
+        for name in [source] if source else in_order(settings):
             say(f"landing {name}")
             try:
                 pulled = run(pull_source)(settings, name, extracted_at)
@@ -89,13 +99,15 @@ def ingest(
                 failed.append(FailedSource(name, str(problem), problem.exit_code))
                 if name in settings.sources:
                     keep_failure(settings.lake, name, str(problem), extracted_at)
-                continue
+                pulled = list(problem.staged)
             refused = len(quarantined)
             for staged in pulled:
                 kept, report = run(check_and_keep)(settings, staged)
                 (accepted if kept else quarantined).append(staged.load_id)
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
+            if name in {each.name for each in failed}:
+                continue
             if len(quarantined) == refused:
                 keep_success(settings.lake, name, extracted_at)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
+UsualTables = Mapping[str, dict[str, str]]
 HUBSPOT_TABLES: dict[str, dict[str, str]] = {
     "accounts": {
         "account_id": "id",
@@ -53,8 +55,8 @@ HUBSPOT_TABLES: dict[str, dict[str, str]] = {
         "modified_at": "properties.lastmodifieddate",
     },
 }
-ASKED_FOR = ("accounts", "opportunities")
-"""Tables of a source that names none; people are pulled only where icp.yml says so."""
+ONLY_IF_ASKED_FOR = frozenset({"contacts"})
+"""People are pulled only where icp.yml says so; a source that names no table gets all others."""
 PERSONAL = frozenset(
     "properties." + name
     for name in (
@@ -103,23 +105,30 @@ class HubSpotSettings(VendorSection):
     @field_validator("base_url")
     @classmethod
     def _safe(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
-            raise ValueError("`base_url` must be https://...; plain http is allowed to this machine only")
-        if parts.username or parts.password:
-            raise ValueError("`base_url` may hold no user or password; name an environment variable in `token_env`")
-        return url.rstrip("/")
+        return require_safe_url(url, "token_env")
 
 
-def with_default_mapping(source: Any) -> Any:
-    """Fill in what a HubSpot source does not say: its tables, and the usual property of every column not mapped."""
-    if not isinstance(source, dict) or source.get("kind") != "hubspot":
+def require_safe_url(url: str, credential: str, name: str = "base_url") -> str:
+    """Refuse an address of a vendor that would send a key in the clear, or that holds one."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
+        raise ValueError(f"`{name}` must be https://...; plain http is allowed to this machine only")
+    if parts.username or parts.password:
+        raise ValueError(f"`{name}` may hold no user or password; name an environment variable in `{credential}`")
+    return url.rstrip("/")
+
+
+def with_default_mapping(source: Any, vendors: Mapping[str, UsualTables]) -> Any:
+    """Fill in what a vendor's source does not say: its tables, and the usual property of every column not mapped."""
+    kind = source.get("kind") if isinstance(source, dict) else None
+    if not isinstance(kind, str) or kind not in vendors:
         return source
-    tables = source.get("tables") or {name: {} for name in ASKED_FOR}
+    usual = [name for name in vendors[kind] if name not in ONLY_IF_ASKED_FOR]
+    tables = source.get("tables") or {name: {} for name in usual}
     if not isinstance(tables, dict):
         return source
-    filled = {name: _filled(HUBSPOT_TABLES.get(name, {}), table) for name, table in tables.items()}
-    return {**source, "tables": filled, "hubspot": source.get("hubspot") or {}}
+    filled = {name: _filled(vendors[kind].get(name, {}), table) for name, table in tables.items()}
+    return {**source, "tables": filled, kind: source.get(kind) or {}}
 
 
 def _filled(usual: dict[str, str], table: Any) -> Any:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 Record = dict[str, Any]
 KEPT_VALUES = 20
+ZONE = ZoneInfo("America/New_York")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,6 +25,7 @@ class Portal:
 
     now: datetime
     versions: dict[str, dict[int, list[tuple[datetime, Record]]]] = field(default_factory=dict)
+    technographics: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _seen: dict[tuple[str, bool], tuple[datetime, list[Record]]] = field(default_factory=dict, repr=False)
 
@@ -91,7 +93,7 @@ def portal_of_demo(directory: Path, now: datetime) -> Portal:
     portal = Portal(now)
     for kind in ("companies", "deals"):
         for file in sorted((directory / "extracts/crm").glob(f"{kind}_*.jsonl")):
-            shown_from = _day_of(file)
+            shown_from = day_of(file)
             with file.open(encoding="utf-8") as lines:
                 for line in lines:
                     record = json.loads(line)
@@ -102,13 +104,14 @@ def portal_of_demo(directory: Path, now: datetime) -> Portal:
     for file in sorted((directory / "extracts/people").glob("contacts_*.csv")):
         with file.open(encoding="utf-8", newline="") as rows:
             for row in csv.DictReader(rows):
-                portal.put("contacts", _contact(row), _day_of(file))
+                portal.put("contacts", _contact(row), day_of(file))
     return portal
 
 
-def _day_of(file: Path) -> datetime:
+def day_of(file: Path) -> datetime:
+    """The day in a file's name, in the demo company's time zone."""
     day = re.sub(r"^.*_", "", file.stem)
-    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("America/New_York"))
+    return datetime.fromisoformat(day).replace(tzinfo=ZONE)
 
 
 def _contact(row: Mapping[str, str]) -> Record:

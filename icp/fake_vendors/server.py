@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from icp.fake_vendors import hubspot
+from icp.fake_vendors import hubspot, technographics
 from icp.fake_vendors.portal import Portal
 
 FAULTS = (
@@ -64,7 +64,7 @@ class FakeVendors(ThreadingHTTPServer):
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
         self._window_start, self._in_window = time.monotonic(), 0
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -72,7 +72,7 @@ class FakeVendors(ThreadingHTTPServer):
 
     def count(self) -> tuple[str | None, int]:
         """The fault of this call and how many calls the limit still allows (negative: it is over)."""
-        with self._lock:
+        with self.lock:
             self.calls += 1
             if time.monotonic() - self._window_start >= self.script.interval_seconds:
                 self._window_start, self._in_window = time.monotonic(), 0
@@ -83,7 +83,7 @@ class FakeVendors(ThreadingHTTPServer):
 
     def renew(self) -> str:
         """A new token; the old one is worthless."""
-        with self._lock:
+        with self.lock:
             self.renewals += 1
             self.token = f"{self.script.token}-{self.renewals}"
             return self.token
@@ -133,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _vendor(self, path: str, query: dict[str, str], body: dict[str, Any]) -> None:
         fault, left = self.server.count()
+        if path in technographics.PATHS:
+            return self._technographics(path, query, fault)
         if fault == "token_expiry":
             self.server.token = ""
         if self.headers.get("Authorization") != f"Bearer {self.server.token}":
@@ -154,6 +156,18 @@ class _Handler(BaseHTTPRequestHandler):
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(int(self.server.script.interval_seconds * 1000)),
         }
         return self._bytes(status, json.dumps(content).encode(), limits, fault=fault)
+
+    def _technographics(self, path: str, query: dict[str, str], fault: str | None) -> None:
+        if fault in _REFUSALS and fault != "daily_limit":
+            return _REFUSALS[fault](self)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        with self.server.lock:
+            status, content, told = technographics.answer(
+                self.server.portal, self.server.script, path, query, headers, fault
+            )
+        if fault == "schema_change":
+            content = {"items": content["Results"]} if isinstance(content, dict) else [{"items": content}]
+        return self._bytes(status, json.dumps(content).encode(), told, fault=fault)
 
     def _json(self, status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         self._bytes(status, json.dumps(content).encode(), headers or {})

@@ -30,6 +30,11 @@ class _Again(Exception):
         self.wait = wait
 
 
+def again(what: str) -> Exception:
+    """What a vendor's `refusal` answers for a failure that often passes: the call is repeated."""
+    return _Again(what)
+
+
 class _Expired(Exception):
     """The token was refused; a new one may help."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,6 +31,8 @@ PARSER_VERSION = 1  # raise it when the same extract would land differently: eve
 LONGEST_NOTE = 200
 ATTRIBUTE_PREFIX = "attr_"
 ONLY_DESCRIBES = {"path", "label", "family", "unit", "cuts", "description"}
+ADDED_LATER: dict[str, Any] = {"sheet": None, "where": {}, "minor_units_of": None, "skip_after_header": 0}
+"""Keys that say nothing at these values: a mapping without them has the hash it had before there were such keys."""
 TYPES = {
     "varchar": pa.string(),
     "double": pa.float64(),
@@ -97,8 +100,10 @@ class TableReader:
         not_companies = resources.files("icp").joinpath("not_company_domains.txt").read_bytes()
         parts = {
             "parser": PARSER_VERSION,
-            "table": self.mapping.model_dump(mode="json", exclude={"columns", "attributes", *ONLY_DESCRIBES}),
-            "columns": {n: m.model_dump(mode="json", exclude=ONLY_DESCRIBES - {"path"}) for n, m in self._mapped()},
+            "table": _told(self.mapping.model_dump(mode="json", exclude={"columns", "attributes", *ONLY_DESCRIBES})),
+            "columns": {
+                n: _told(m.model_dump(mode="json", exclude=ONLY_DESCRIBES - {"path"})) for n, m in self._mapped()
+            },
             "contract": [[c.name, c.data_type, c.derived] for c in self.table.columns],
             "timezone": self.timezone,
             "lookups": {path: lookup_hash(self.table.name, self.root, path) for path in lookups},
@@ -214,6 +219,11 @@ class TableReader:
         for row, parts in notes.items():
             texts[row] = "; ".join(parts)
         return pa.array(texts, pa.string())
+
+
+def _told(mapping: dict[str, Any]) -> dict[str, Any]:
+    told = {name: _told(value) if isinstance(value, dict) else value for name, value in mapping.items()}
+    return {name: value for name, value in told.items() if name not in ADDED_LATER or value != ADDED_LATER[name]}
 
 
 def _domains(websites: pa.Array) -> pa.Array:
