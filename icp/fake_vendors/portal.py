@@ -89,8 +89,13 @@ class Portal:
 
 
 def portal_of_demo(directory: Path, now: datetime) -> Portal:
-    """The demo company's CRM (`icp demo` or `icp.demo.create` made the folder), every extract dated as in its name."""
-    portal = Portal(now)
+    """The demo company's CRM (`icp demo` or `icp.demo.create` made the folder), every extract dated as in its name.
+
+    What BuiltWith and Wappalyzer know of its companies is there, too.
+    """
+    from icp.fake_vendors.technographics import technographics_of_demo
+
+    portal = Portal(now, technographics=technographics_of_demo(directory))
     for kind in ("companies", "deals"):
         for file in sorted((directory / "extracts/crm").glob(f"{kind}_*.jsonl")):
             shown_from = day_of(file)

@@ -107,11 +107,7 @@ def _record(domain: str, name: str, entry: dict[str, Any], first: datetime, last
     categories = entry.get("Categories") or []
     tag = ADDRESS.sub("", str(entry.get("Tag") or "")) or None
     category = ADDRESS.sub("", str(categories[0])) if categories else tag
-    return {"domain": domain, "name": name, "tag": tag, "category": category, **_sights(first, last)}
-
-
-def _sights(first: datetime, last: datetime) -> Record:
-    return {"first_detected": first, "last_detected": last}
+    return {"domain": domain, "name": name, "category": category, "first_detected": first, "last_detected": last}
 
 
 def _told(record: Record, now: datetime) -> Record:

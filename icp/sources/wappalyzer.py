@@ -80,7 +80,7 @@ def _technologies(domain: str, result: dict[str, Any], now: datetime) -> list[Re
             names = [str(c.get("name")) for c in entry.get("categories") or [] if isinstance(c, dict)]
             category = ADDRESS.sub("", names[0]) if names else None
             sight = {"first_detected": confirmed, "last_detected": confirmed}
-            merged[name] = {"domain": domain, "name": name, "tag": entry.get("slug"), "category": category, **sight}
+            merged[name] = {"domain": domain, "name": name, "category": category, **sight}
     return [record for _, record in sorted(merged.items())]
 
 
