@@ -49,16 +49,15 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 def _source(settings: Settings, name: str) -> Iterator[Finding]:
     from icp.errors import IcpError
-    from icp.sources import domain_lookup, files, hubspot
+    from icp.sources.kinds import module_of
 
     source = settings.source(name)
-    said = "every path has files" if source.kind == "files" else "credentials, scopes and properties"
+    module = module_of(source.kind)
+    said = module.CHECKED
     try:
-        if source.kind in domain_lookup.VENDORS:
-            said = domain_lookup.standing(settings, name)
-            lacking = []
-        else:
-            lacking = (hubspot if source.kind == "hubspot" else files).missing(settings, name)
+        lacking = module.missing(settings, name)
+        if not lacking and hasattr(module, "standing"):
+            said = module.standing(settings, name)
     except IcpError as problem:
         lacking = [str(problem)]
     yield from (Finding(False, f"{name}: {what}") for what in lacking)

@@ -40,20 +40,17 @@ class IngestResult:
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
     """Stage everything of the source that has not landed yet."""
     from icp.lake import Lake
-    from icp.sources import domain_lookup, files, hubspot
+    from icp.sources.kinds import module_of
 
-    pull = {
-        "files": files.pull,
-        "hubspot": hubspot.pull,
-        "builtwith": domain_lookup.pull,
-        "wappalyzer": domain_lookup.pull,
-    }[settings.source(source).kind]
+    pull = module_of(settings.source(source).kind).pull
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
 
 
 def in_order(settings: Settings) -> list[str]:
     """The sources as they are landed: those that look companies up come after those that say which companies there are."""
-    return sorted(settings.sources, key=lambda name: settings.sources[name].kind in ("builtwith", "wappalyzer"))
+    from icp.sources.kinds import LOOKUPS
+
+    return sorted(settings.sources, key=lambda name: settings.sources[name].kind in LOOKUPS)
 
 
 def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:

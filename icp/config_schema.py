@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from icp.alerts_schema import AlertsSection
 from icp.config_storage import StorageSettings, require_no_credential, scheme_of
-from icp.config_technographics import LOOKUP_TABLES, BuiltWithSettings, WappalyzerSettings
-from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, UsualTables, with_default_mapping
+from icp.config_technographics import BUILTWITH, WAPPALYZER, BuiltWithSettings, WappalyzerSettings
+from icp.config_vendors import HUBSPOT, HubSpotSettings, check_source, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -216,12 +216,8 @@ class TableMapping(Section):
         return None if name is None else require_zone(name)
 
 
-VENDORS: dict[str, UsualTables] = {
-    "hubspot": HUBSPOT_TABLES,
-    "builtwith": LOOKUP_TABLES,
-    "wappalyzer": LOOKUP_TABLES,
-}
-"""Kinds of sources that are pulled from a vendor's API: the tables each fills, and where their columns usually are."""
+VENDORS = {"hubspot": HUBSPOT, "builtwith": BUILTWITH, "wappalyzer": WAPPALYZER}
+"""Kinds of sources that are pulled over an API."""
 
 
 class SourceSettings(Section):
@@ -242,27 +238,9 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        for vendor in VENDORS:
-            if self.kind != vendor and getattr(self, vendor) is not None:
-                raise ValueError(f"`{vendor}` belongs to a source of `kind: {vendor}`")
         if self.kind != "files" and self.storage is not None:
             raise ValueError("`storage` says where files lie: it belongs to a source of `kind: files`")
-        for name, table in self.tables.items():
-            if self.kind == "files" and not table.path:
-                raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
-            if self.kind in VENDORS and (table.path or table.effective_at or table.format):
-                raise ValueError(f"table {name} is pulled from {self.kind}: remove `path`, `format` and `effective_at`")
-        if self.kind in VENDORS and not set(self.tables) <= set(VENDORS[self.kind]):
-            known = ", ".join(f"`{name}`" for name in VENDORS[self.kind])
-            raise ValueError(f"{self.kind} fills {known}; map other tables in a source of their own")
-        return self
-
-    @model_validator(mode="after")
-    def _names_nobody(self) -> Self:
-        contacts = self.tables.get("contacts") if self.kind == "hubspot" else None
-        for name, column in contacts.columns.items() if contacts else ():
-            if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
-                raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+        check_source(self.kind, self.tables, {name for name in VENDORS if getattr(self, name) is not None}, VENDORS)
         return self
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from icp.config_vendors import EnvironmentName, VendorSection, require_safe_url
+from icp.config_vendors import EnvironmentName, VendorSection, safe_url
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 
@@ -29,7 +29,7 @@ class StorageSettings(VendorSection):
     @field_validator("endpoint_url")
     @classmethod
     def _safe(cls, url: str | None) -> str | None:
-        return None if url is None else require_safe_url(url, "key_env", "endpoint_url")
+        return None if url is None else safe_url(url)
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:

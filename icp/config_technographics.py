@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from icp.config_vendors import EnvironmentName, RetrySection, VendorSection, require_safe_url
+from icp.config_vendors import EnvironmentName, RetrySection, VendorKind, VendorSection, safe_url
 
 LONGEST_REFRESH = 110
 """Days; technologies count for 120 days after they were last seen (`technology_grace_days`), so none may wait longer."""
@@ -24,6 +24,8 @@ LOOKUP_TABLES: dict[str, dict[str, str]] = {
     }
 }
 """Columns of a record as the lookup hands it over: the same for both vendors."""
+BUILTWITH = VendorKind("BuiltWith", LOOKUP_TABLES, tuple(LOOKUP_TABLES))
+WAPPALYZER = VendorKind("Wappalyzer", LOOKUP_TABLES, tuple(LOOKUP_TABLES))
 
 
 class LookupSection(VendorSection):
@@ -41,7 +43,7 @@ class LookupSection(VendorSection):
     @field_validator("base_url")
     @classmethod
     def _safe(cls, url: str) -> str:
-        return require_safe_url(url, "key_env")
+        return safe_url(url)
 
 
 class BuiltWithSettings(LookupSection):

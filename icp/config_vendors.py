@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-UsualTables = Mapping[str, dict[str, str]]
 HUBSPOT_TABLES: dict[str, dict[str, str]] = {
     "accounts": {
         "account_id": "id",
@@ -55,8 +55,8 @@ HUBSPOT_TABLES: dict[str, dict[str, str]] = {
         "modified_at": "properties.lastmodifieddate",
     },
 }
-ONLY_IF_ASKED_FOR = frozenset({"contacts"})
-"""People are pulled only where icp.yml says so; a source that names no table gets all others."""
+ASKED_FOR = ("accounts", "opportunities")
+"""Tables of a source that names none; people are pulled only where icp.yml says so."""
 PERSONAL = frozenset(
     "properties." + name
     for name in (
@@ -105,30 +105,95 @@ class HubSpotSettings(VendorSection):
     @field_validator("base_url")
     @classmethod
     def _safe(cls, url: str) -> str:
-        return require_safe_url(url, "token_env")
+        return safe_url(url)
 
 
-def require_safe_url(url: str, credential: str, name: str = "base_url") -> str:
-    """Refuse an address of a vendor that would send a key in the clear, or that holds one."""
+def safe_url(url: str) -> str:
+    """The address of a vendor, without a slash at its end.
+
+    Raises:
+        ValueError: It is not encrypted, or holds a password.
+    """
     parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
-        raise ValueError(f"`{name}` must be https://...; plain http is allowed to this machine only")
+    if not is_private(url):
+        raise ValueError("an address of a vendor must be https://...; plain http is allowed to this machine only")
     if parts.username or parts.password:
-        raise ValueError(f"`{name}` may hold no user or password; name an environment variable in `{credential}`")
+        raise ValueError("an address of a vendor may hold no user or password; name environment variables instead")
     return url.rstrip("/")
 
 
-def with_default_mapping(source: Any, vendors: Mapping[str, UsualTables]) -> Any:
-    """Fill in what a vendor's source does not say: its tables, and the usual property of every column not mapped."""
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what goes to an address."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
+
+
+@dataclass(frozen=True)
+class VendorKind:
+    """What a kind of source that is pulled fills by itself.
+
+    Attributes:
+        title: The vendor's name.
+        tables: By table the usual field of every column.
+        asked_for: The tables of a source that names none.
+        personal: Fields of a contact that say who it is: none may be mapped, but for an address's domain.
+    """
+
+    title: str
+    tables: dict[str, dict[str, str]]
+    asked_for: tuple[str, ...]
+    personal: frozenset[str] = frozenset()
+
+
+HUBSPOT = VendorKind("HubSpot", HUBSPOT_TABLES, ASKED_FOR, PERSONAL)
+
+
+def with_default_mapping(source: Any, vendors: Mapping[str, VendorKind]) -> Any:
+    """Fill in what a pulled source does not say: its tables, and the usual field of every column not mapped."""
     kind = source.get("kind") if isinstance(source, dict) else None
     if not isinstance(kind, str) or kind not in vendors:
         return source
-    usual = [name for name in vendors[kind] if name not in ONLY_IF_ASKED_FOR]
-    tables = source.get("tables") or {name: {} for name in usual}
+    vendor = vendors[kind]
+    tables = source.get("tables") or {name: {} for name in vendor.asked_for}
     if not isinstance(tables, dict):
         return source
-    filled = {name: _filled(vendors[kind].get(name, {}), table) for name, table in tables.items()}
+    filled = {name: _filled(vendor.tables.get(name, {}), table) for name, table in tables.items()}
     return {**source, "tables": filled, kind: source.get(kind) or {}}
+
+
+def check_source(kind: str, tables: Mapping[str, Any], sections: Set[str], vendors: Mapping[str, VendorKind]) -> None:
+    """Hold a source against what its kind allows.
+
+    Args:
+        kind: The kind of the source.
+        tables: Its table mappings.
+        sections: The sections about vendors it has.
+        vendors: Kinds that are pulled.
+
+    Raises:
+        ValueError: A section of another kind, a file where an API is read, a table the vendor does not fill, a column
+            that would say who a person is.
+    """
+    for other in sorted(sections - {kind}):
+        raise ValueError(f"`{other}` belongs to a source of `kind: {other}`")
+    vendor = vendors.get(kind)
+    for name, table in tables.items():
+        if vendor is None and not table.path:
+            raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
+        if vendor is not None and (table.path or table.effective_at or table.format):
+            raise ValueError(f"table {name} is pulled from {vendor.title}: remove `path`, `format` and `effective_at`")
+    if vendor is None:
+        return
+    _check_vendor(vendor, tables)
+
+
+def _check_vendor(vendor: VendorKind, tables: Mapping[str, Any]) -> None:
+    if not set(tables) <= set(vendor.tables):
+        known = ", ".join(f"`{name}`" for name in vendor.tables)
+        raise ValueError(f"{vendor.title} fills {known}; map other tables in a source of their own")
+    for name, column in tables["contacts"].columns.items() if "contacts" in tables else ():
+        if column.as_ != "email_domain" and vendor.personal & set(column.source_columns):
+            raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
 
 
 def _filled(usual: dict[str, str], table: Any) -> Any:

@@ -6,23 +6,16 @@ A credit is charged for every domain of a call that is answered, whether or not 
 from __future__ import annotations
 
 import csv
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from icp.fake_vendors.portal import ZONE, Portal, day_of
-
-if TYPE_CHECKING:
-    from icp.fake_vendors.server import Script
-
-BUILTWITH, USAGE = "/v22/api.json", "/usagev2/api.json"
-WAPPALYZER, BALANCE = "/v2/lookup/", "/v2/credits/balance/"
-PATHS = frozenset({BUILTWITH, USAGE, WAPPALYZER, BALANCE})
-MOST_DOMAINS, MOST_URLS = 16, 10
-Answer = tuple[int, Any, dict[str, str]]
+from icp.fake_vendors.portal import ZONE, day_of
+from icp.fake_vendors.protocol import Call, Reply, Served
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,7 @@ class Technographics:
     asked: list[str] = field(default_factory=list)
     calls: list[dict[str, str]] = field(default_factory=list)
     in_seconds: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def see(self, sighting: Sighting) -> None:
         """Add what was seen on a host of a domain."""
@@ -97,53 +91,118 @@ def _midnight(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=ZONE)
 
 
-def answer(
-    portal: Portal,
-    script: Script,
-    path: str,
-    query: Mapping[str, str],
-    headers: Mapping[str, str],
-    fault: str | None,
-) -> Answer:
-    """Status, JSON and headers of one call; `duplicate_page` tells everything twice, `shrinking_list` leaves one out."""
-    held = portal.technographics
-    key = query.get("KEY") if path in (BUILTWITH, USAGE) else headers.get("x-api-key")
-    is_builtwith = path in (BUILTWITH, USAGE)
-    if key != script.token or fault == "token_expiry":
-        return _builtwith_error(-2, "API key is wrong") if is_builtwith else (403, {"message": "Forbidden"}, {})
-    if path == USAGE:
-        return 200, {"used": held.charged, "purchased": held.charged + held.credits, "remaining": held.credits}, {}
-    if path == BALANCE:
-        return 200, {"credits": held.credits}, {}
-    held.calls.append({name: value for name, value in query.items() if name != "KEY"})
-    domains = _domains(query, is_builtwith)
-    if len(domains) > (MOST_DOMAINS if is_builtwith else MOST_URLS):
-        return 400, {"message": "too many domains"}, {}
-    if fault == "daily_limit" or not held.charge(len(domains)):
-        said = "You have no credits left"
-        return _builtwith_error(-3, said) if is_builtwith else (403, {"message": said}, {})
-    held.asked += domains
-    told = domains[1:] if fault == "shrinking_list" else domains * 2 if fault == "duplicate_page" else domains
-    if is_builtwith:
-        return 200, _builtwith(held, told, query, portal.now), {"X-API-CREDITS-REMAINING": str(held.credits)}
-    spent = {"wappalyzer-credits-spent": str(len(domains)), "wappalyzer-credits-remaining": str(held.credits)}
-    return 200, [_looked_up(held, domain, portal.now) for domain in told], spent
+class _Vendor:
+    """What both protocols do alike."""
+
+    paths: tuple[str, str]
+    most: int
+
+    def speaks(self, path: str) -> bool:
+        return path in self.paths
+
+    def login(self, server: Served, call: Call) -> Reply | None:
+        return None
+
+    def limits(self, most: int, left: int, seconds: float) -> dict[str, str]:
+        return {}
+
+    def answer(self, server: Served, call: Call, fault: str | None) -> Reply:
+        held: Technographics = server.portal.technographics
+        if call.path == self.paths[1]:
+            return Reply(200, self.account(held))
+        with held.lock:
+            return self._sold(held, call, fault, server.portal.now)
+
+    def _sold(self, held: Technographics, call: Call, fault: str | None, now: datetime) -> Reply:
+        held.calls.append({name: value for name, value in call.query.items() if name != "KEY"})
+        domains = self.domains(call.query)
+        if len(domains) > self.most:
+            return Reply(400, {"message": "too many domains"})
+        if not held.charge(len(domains)):
+            return self.refusal("daily_limit")
+        held.asked += domains
+        told = domains[1:] if fault == "shrinking_list" else domains * 2 if fault == "duplicate_page" else domains
+        content, headers = self.told(held, told, call.query, now, len(domains))
+        if fault == "schema_change":
+            content = {"items": content["Results"]} if isinstance(content, dict) else [{"items": content}]
+        return Reply(200, content, headers)
+
+    def account(self, held: Technographics) -> dict[str, int]:
+        raise NotImplementedError
+
+    def domains(self, query: Mapping[str, str]) -> list[str]:
+        raise NotImplementedError
+
+    def refusal(self, fault: str) -> Reply:
+        raise NotImplementedError
+
+    def told(
+        self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
+    ) -> tuple[Any, dict[str, str]]:
+        raise NotImplementedError
 
 
-def _domains(query: Mapping[str, str], is_builtwith: bool) -> list[str]:
-    if is_builtwith:
+class BuiltWith(_Vendor):
+    """BuiltWith's Domain API as the server speaks it; its refusals have status 200."""
+
+    paths = ("/v22/api.json", "/usagev2/api.json")
+    most = 16
+
+    def credentials(self, call: Call) -> str:
+        return call.query.get("KEY", "")
+
+    def account(self, held: Technographics) -> dict[str, int]:
+        return {"used": held.charged, "purchased": held.charged + held.credits, "remaining": held.credits}
+
+    def domains(self, query: Mapping[str, str]) -> list[str]:
         return [name for name in query.get("LOOKUP", "").split(",") if name]
-    return [urlsplit(url).hostname or "" for url in query.get("urls", "").split(",")]
+
+    def refusal(self, fault: str) -> Reply:
+        code, message = {"daily_limit": (-3, "no credits left"), "500": (-99, "internal")}.get(fault, (-2, "wrong key"))
+        if fault in _HTTP:
+            return _HTTP[fault]
+        return Reply(200, {"Results": [], "Errors": [{"Lookup": None, "Message": message, "Code": code}]})
+
+    def told(
+        self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
+    ) -> tuple[Any, dict[str, str]]:
+        results = [_result(held, domain, query, now) for domain in domains if domain not in held.refused]
+        errors = [{"Lookup": d, "Message": "not a root domain", "Code": -8} for d in domains if d in held.refused]
+        return {"Results": results, "Errors": errors}, {"X-API-CREDITS-REMAINING": str(held.credits)}
 
 
-def _builtwith_error(code: int, message: str) -> Answer:
-    return 200, {"Results": [], "Errors": [{"Lookup": None, "Message": message, "Code": code}]}, {}
+class Wappalyzer(_Vendor):
+    """Wappalyzer's lookup as the server speaks it; 403 is a wrong key or an empty account."""
+
+    paths = ("/v2/lookup/", "/v2/credits/balance/")
+    most = 10
+
+    def credentials(self, call: Call) -> str:
+        return {name.lower(): value for name, value in call.headers.items()}.get("x-api-key", "")
+
+    def account(self, held: Technographics) -> dict[str, int]:
+        return {"credits": held.credits}
+
+    def domains(self, query: Mapping[str, str]) -> list[str]:
+        return [urlsplit(url).hostname or "" for url in query.get("urls", "").split(",")]
+
+    def refusal(self, fault: str) -> Reply:
+        if fault in _HTTP or fault == "500":
+            return _HTTP.get(fault, Reply(500, {"message": "internal error"}))
+        return Reply(403, {"message": "You have no credits left" if fault == "daily_limit" else "Forbidden"})
+
+    def told(
+        self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
+    ) -> tuple[Any, dict[str, str]]:
+        spent = {"wappalyzer-credits-spent": str(charged), "wappalyzer-credits-remaining": str(held.credits)}
+        return [_looked_up(held, domain, now) for domain in domains], spent
 
 
-def _builtwith(held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    results = [_result(held, domain, query, now) for domain in domains if domain not in held.refused]
-    errors = [{"Lookup": d, "Message": "not a root domain", "Code": -8} for d in domains if d in held.refused]
-    return {"Results": results, "Errors": errors}
+_HTTP = {
+    "429": Reply(429, {"message": "too many requests"}, {"Retry-After": "0"}),
+    "429_no_retry_after": Reply(429, {"message": "too many requests"}),
+    "missing_scope": Reply(403, {"message": "your plan has no API"}),
+}
 
 
 def _result(held: Technographics, domain: str, query: Mapping[str, str], now: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +18,10 @@ import httpx
 from icp.config import secret
 from icp.config_technographics import BuiltWithSettings
 from icp.errors import ConfigError, TryLater
-from icp.sources.http_client import Meter, VendorClient, again
-from icp.sources.hubspot_records import ADDRESS
+from icp.sources.addresses import ADDRESS
+from icp.sources.http_client import Again, Meter, VendorClient, as_json
 from icp.sources.lookup_ledger import Record
+from icp.sources.manners import Manners, Refusal
 
 VENDOR = "BuiltWith"
 DOMAINS, USAGE = "/v22/api.json", "/usagev2/api.json"
@@ -42,6 +43,28 @@ class _Redact(logging.Filter):
 _REDACT = _Redact()
 
 
+class Lookups(Manners):
+    """What vendors that sell lookups have in common: answers are kept, and 402 means that the account is empty."""
+
+    kept = "What was answered before is kept; the next `icp ingest` goes on behind it."
+
+    def __init__(self, vendor: str, calls_per_second: float) -> None:
+        self._vendor, self.calls_per_second = vendor, calls_per_second
+
+    def verdict(self, status: int, refusal: Refusal) -> Exception | None:
+        if status == 402 or (status == 403 and "credit" in refusal.message.lower()):
+            return used_up(self._vendor)
+        return wrong_key(self._vendor) if status in (401, 403) else None
+
+
+class _Manners(Lookups):
+    def credentials(self, token: str) -> dict[str, str]:
+        return {}
+
+    def parameters(self, token: str) -> dict[str, str]:
+        return {"KEY": token}
+
+
 class BuiltWith:
     """The calls a pull needs."""
 
@@ -53,9 +76,7 @@ class BuiltWith:
             settings.base_url,
             settings.retry,
             lambda fresh: secret(settings.key_env),
-            sign=lambda key: ({}, {"KEY": key}),
-            refusal=_refusal,
-            calls_per_second=settings.calls_per_second,
+            manners=_Manners(VENDOR, settings.calls_per_second),
         )
 
     def ask(self, domains: Sequence[str], meter: Meter, now: datetime) -> dict[str, Sequence[Record] | None]:
@@ -65,7 +86,9 @@ class BuiltWith:
             TryLater: Out of credits, down, or another shape than documented.
             ConfigError: The key is wrong.
         """
-        answer = self.client.call("GET", DOMAINS, params={"LOOKUP": ",".join(domains), **NOBODY}, meter=meter)
+        answer = self.client.call(
+            "GET", DOMAINS, params={"LOOKUP": ",".join(domains), **NOBODY}, read=_read, meter=meter
+        )
         results, errors = answer.get("Results"), answer.get("Errors") or []
         if not isinstance(results, list) or not isinstance(errors, list):
             keys = ", ".join(sorted(answer)) or "nothing"
@@ -84,7 +107,7 @@ class BuiltWith:
 
     def credits(self) -> int | None:
         """Credits left at the vendor; costs none."""
-        remaining = self.client.call("GET", USAGE).get("remaining")
+        remaining = self.client.call("GET", USAGE, read=_read).get("remaining")
         return int(str(remaining).replace(",", "")) if remaining is not None else None
 
 
@@ -127,26 +150,33 @@ def instant(value: Any) -> datetime | None:
     return datetime.fromtimestamp(number / 1000 if number > MILLISECONDS_ABOVE else number, UTC)
 
 
-def _refusal(answer: httpx.Response) -> Exception | None:
-    """What BuiltWith's own codes mean; it may send them with status 200."""
-    codes = set(_codes(answer))
-    if WRONG_KEY in codes or answer.status_code in (401, 403):
-        return ConfigError("BuiltWith refused the key. Check the environment variable named in `key_env`.")
-    if NO_CREDITS in codes or answer.status_code == 402:
-        return TryLater("BuiltWith: the credits of this account are used up. Buy more, or wait until they are renewed.")
+def _read(answer: httpx.Response) -> Any:
+    """The JSON of an answer; BuiltWith sends its own codes with status 200.
+
+    Raises:
+        TryLater: Its credits are used up.
+        ConfigError: The key is wrong.
+        Again: The answer is not whole, or BuiltWith failed.
+    """
+    content = as_json(answer)
+    errors = content.get("Errors")
+    codes = {entry.get("Code") for entry in errors if isinstance(entry, dict)} if isinstance(errors, list) else set()
+    if WRONG_KEY in codes:
+        raise wrong_key(VENDOR)
+    if NO_CREDITS in codes:
+        raise used_up(VENDOR)
     if INTERNAL in codes:
-        return again("it answered with its internal error (-99)")
-    return None
+        raise Again("it answered with its internal error (-99)", unpaid=True)
+    return content
 
 
-def _codes(answer: httpx.Response) -> Iterable[int]:
-    if b'"Code"' not in answer.content:
-        return
-    try:
-        errors = answer.json().get("Errors")
-    except (ValueError, AttributeError):
-        return
-    for entry in errors if isinstance(errors, list) else ():
-        code = entry.get("Code") if isinstance(entry, dict) else None
-        if isinstance(code, int):
-            yield code
+def wrong_key(vendor: str) -> ConfigError:
+    """The key does not open anything."""
+    return ConfigError(f"{vendor} refused the key. Check the environment variable named in `key_env`, and the plan.")
+
+
+def used_up(vendor: str) -> TryLater:
+    """The account holds no credit any more."""
+    return TryLater(
+        f"{vendor}: the credits of this account are used up. {Lookups.kept} Buy more, or wait until they are renewed."
+    )

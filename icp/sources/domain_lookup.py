@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from icp import atomic
-from icp.config import Settings
+from icp.config import Settings, secret
 from icp.config_technographics import LookupSection
 from icp.errors import ConfigError, TryLater
 from icp.lake import Lake, SourceFile, StagedLoad, TableToLand
@@ -32,6 +32,7 @@ BATCH = 2000
 MOST_TRIES = 5
 """Pulls that find a domain unfinished before it counts as unknown until it is due again."""
 PENDING_AGAIN = timedelta(hours=1)
+CHECKED = "key and credits"
 
 
 class LookupApi(Protocol):
@@ -44,9 +45,6 @@ class LookupApi(Protocol):
     def spent(self) -> int | None: ...
 
     def credits(self) -> int | None: ...
-
-
-VENDORS = frozenset({"builtwith", "wappalyzer"})
 
 
 def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: datetime) -> Iterator[StagedLoad]:
@@ -85,6 +83,16 @@ def due(ledger: Ledger, domains: Sequence[str], section: LookupSection, now: dat
         return answer.asked_at <= (now - PENDING_AGAIN if answer.is_pending else oldest)
 
     return [domain for domain in domains if domain not in answers or is_due(answers[domain])]
+
+
+def missing(settings: Settings, source_name: str) -> list[str]:
+    """What stands between this source and a pull before the vendor is asked: the key; `standing` asks the vendor.
+
+    Raises:
+        ConfigError: The environment variable with the key is not set.
+    """
+    secret(_api(settings, source_name)[1].key_env)
+    return []
 
 
 def standing(settings: Settings, source_name: str) -> str:

@@ -23,6 +23,8 @@ from icp.errors import ConfigError
 from icp.lake import Lake, Manifest, SourceFile, StagedLoad, TableToLand
 from icp.sources.mapping import TableReader
 
+CHECKED = "every path has files"
+
 
 @dataclass(frozen=True)
 class Extract:

@@ -9,6 +9,7 @@ from icp.config import secret
 from icp.config_vendors import HubSpotSettings
 from icp.errors import TryLater
 from icp.sources.http_client import VendorClient
+from icp.sources.manners import Manners, Refusal, number
 
 Record = dict[str, Any]
 VENDOR = "HubSpot"
@@ -21,12 +22,40 @@ PRIMARY = 5
 """HubSpot's type of the association of a deal with its primary company."""
 
 
+class HubSpotManners(Manners):
+    """HubSpot's limits: so many calls in ten seconds and a day, told in headers of its own."""
+
+    renewed = "midnight in the portal's time zone"
+
+    def refusal(self, content: Any) -> Refusal:
+        if not isinstance(content, dict):
+            return Refusal()
+        message, code, limit = (str(content.get(name, "")) for name in ("message", "category", "policyName"))
+        return Refusal(message, code, limit)
+
+    def is_used_up(self, status: int, refusal: Refusal) -> bool:
+        return status == 429 and refusal.limit == "DAILY"
+
+    def is_expired(self, status: int, refusal: Refusal) -> bool:
+        return status in (401, 530)
+
+    def pause(self, headers: Mapping[str, str]) -> float | None:
+        remaining = number(headers.get("x-hubspot-ratelimit-remaining"))
+        interval = number(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
+        return None if remaining is None or remaining >= 1 or interval is None else interval / 1000
+
+    def none_left(self, headers: Mapping[str, str]) -> bool:
+        return number(headers.get("x-hubspot-ratelimit-daily-remaining")) == 0
+
+
 class HubSpotApi:
     """The calls a pull needs. Records come as HubSpot wrote them, page by page, each page merged from its parts."""
 
     def __init__(self, settings: HubSpotSettings) -> None:
         self.settings = settings
-        self.client = VendorClient(VENDOR, settings.base_url, settings.retry, _tokens(settings))
+        self.client = VendorClient(
+            VENDOR, settings.base_url, settings.retry, _tokens(settings), manners=HubSpotManners()
+        )
 
     def listed(self, kind: str, properties: Sequence[str], *, archived: bool = False) -> Iterator[list[Record]]:
         """Every record there is (or every archived one), in pages."""

@@ -15,14 +15,23 @@ import httpx
 
 from icp.config import secret
 from icp.config_technographics import WappalyzerSettings
-from icp.errors import ConfigError, TryLater
-from icp.sources.builtwith import instant
-from icp.sources.http_client import Meter, VendorClient
-from icp.sources.hubspot_records import ADDRESS
+from icp.errors import TryLater
+from icp.sources.addresses import ADDRESS
+from icp.sources.builtwith import Lookups, instant
+from icp.sources.http_client import Meter, VendorClient, as_json
 from icp.sources.lookup_ledger import Record
 
 VENDOR = "Wappalyzer"
 LOOKUP, BALANCE = "/v2/lookup/", "/v2/credits/balance/"
+
+
+class _Manners(Lookups):
+    def credentials(self, token: str) -> dict[str, str]:
+        return {"x-api-key": token}
+
+
+def _listed(answer: httpx.Response) -> Any:
+    return as_json(answer, list)
 
 
 class Wappalyzer:
@@ -34,9 +43,7 @@ class Wappalyzer:
             settings.base_url,
             settings.retry,
             lambda fresh: secret(settings.key_env),
-            sign=lambda key: ({"x-api-key": key}, {}),
-            refusal=_refusal,
-            calls_per_second=settings.calls_per_second,
+            manners=_Manners(VENDOR, settings.calls_per_second),
         )
 
     def ask(self, domains: Sequence[str], meter: Meter, now: datetime) -> dict[str, Sequence[Record] | None]:
@@ -47,7 +54,7 @@ class Wappalyzer:
             ConfigError: The key is wrong.
         """
         urls = ",".join(f"https://{domain}" for domain in domains)
-        answer = self.client.call("GET", LOOKUP, params={"urls": urls}, shape=list, meter=meter)
+        answer = self.client.call("GET", LOOKUP, params={"urls": urls}, read=_listed, meter=meter)
         found: dict[str, Sequence[Record] | None] = dict.fromkeys(domains)
         for result in answer:
             if not isinstance(result, dict) or "url" not in result:
@@ -89,16 +96,3 @@ def _number(value: Any) -> int | None:
         return int(float(value))
     except (TypeError, ValueError):
         return None
-
-
-def _refusal(answer: httpx.Response) -> Exception | None:
-    """Wappalyzer answers 403 to a wrong key and to an empty account alike; its words tell them apart."""
-    if answer.status_code == 402 or (answer.status_code == 403 and "credit" in answer.text.lower()):
-        return TryLater(
-            "Wappalyzer: the credits of this account are used up. Buy more, or wait until they are renewed."
-        )
-    if answer.status_code in (401, 403):
-        return ConfigError(
-            "Wappalyzer refused the key. Check the environment variable named in `key_env`, and the plan."
-        )
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -92,6 +93,7 @@ def test_what_cannot_pass_stops_at_once_and_loses_no_answer(tmp_path, kind, faul
             looked_up(settings)
         assert server.calls == 3
         assert 0 < len(keys(settings)) < 2 * KNOWN  # what was paid for before has landed
+        server.token = KEY
         looked_up(settings, DAY + timedelta(days=1))
     assert complete(settings)
     twice = [domain for domain, times in Counter(held.technographics.asked).items() if times > 1]
@@ -262,8 +264,7 @@ def test_no_key_and_nobodys_address_is_written_anywhere(tmp_path, caplog, kind) 
         result = ingest(settings, source=None, extracted_at=DAY)
         with pytest.raises(ConfigError) as caught:
             raise_if_refused(result)
-        import logging
-
+        server.token = KEY
         logging.getLogger("httpx").setLevel(logging.DEBUG)  # somebody looks for an error
         raise_if_refused(ingest(settings, source=None, extracted_at=DAY + timedelta(days=1)))
     assert ("company1.com", "Mail of company1.com") in keys(settings)
