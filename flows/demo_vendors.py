@@ -1,4 +1,4 @@
-"""The demo company pulled over HubSpot's protocol instead of read from files: the same ICP must come out."""
+"""The demo company pulled over vendors' protocols instead of read from files: the same ICP must come out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from icp.config import Settings
 
-TOKEN_VARIABLE = "HUBSPOT_TOKEN"
+TOKEN_VARIABLES = ("HUBSPOT_TOKEN", "BUILTWITH_KEY")
 LINES_OF_FILES = ("path", "effective_at", "date_format")
 
 
@@ -32,8 +32,21 @@ def use_hubspot(directory: Path) -> None:
     file.write_text(head + crm + rest, encoding="utf-8")
 
 
-def land_through_hubspot(settings: Settings, now: datetime, *, gated: bool = True) -> None:
+def use_builtwith(directory: Path) -> None:
+    """Make the demo's `technographics` source one that looks companies up; answers are good for less than a quarter."""
+    file = directory / "icp.yml"
+    text = file.read_text(encoding="utf-8")
+    pulled = (
+        "  technographics:\n    kind: builtwith\n"
+        "    builtwith: {monthly_credits: 1000000, refresh_days: 60, calls_per_second: 0}\n\n"
+    )
+    file.write_text(re.sub(r"(?ms)^  technographics:\n.*?(?=^  # )", pulled, text), encoding="utf-8")
+
+
+def land_through_vendors(settings: Settings, now: datetime, *, gated: bool = True, lookups: int | None = None) -> None:
     """Pull the portal once on every day it was extracted on, then land the other sources from their files.
+
+    `lookups` looks companies up on the last so many of those days only.
 
     Raises:
         GateFailed: A gate refused a load.
@@ -43,14 +56,19 @@ def land_through_hubspot(settings: Settings, now: datetime, *, gated: bool = Tru
 
     portal = portal_of_demo(settings.root, now)
     script = Script(calls_per_interval=100_000)
-    os.environ.setdefault(TOKEN_VARIABLE, script.token)
+    for name in TOKEN_VARIABLES:
+        os.environ.setdefault(name, script.token)
+    pulled = [name for name, source in settings.sources.items() if source.kind != "files"]
     with serving(portal, script) as server:
         settings = _at(settings, server.url)
-        for day in portal.days:
+        days = portal.days
+        for number, day in enumerate(days):
             portal.now = day
-            _land(settings, "crm", day, gated)
+            for name in pulled:
+                if name == "crm" or lookups is None or number >= len(days) - lookups:
+                    _land(settings, name, day, gated)
     for name in settings.sources:
-        if name != "crm":
+        if name not in pulled:
             _land(settings, name, now, gated)
 
 
@@ -58,10 +76,12 @@ def _at(settings: Settings, url: str) -> Settings:
     """The settings with the server's address, which is another one in every run and so no part of the configuration."""
     from dataclasses import replace
 
-    crm = settings.sources["crm"]
-    assert crm.hubspot is not None
-    hubspot = crm.hubspot.model_copy(update={"base_url": url})
-    return replace(settings, sources={**settings.sources, "crm": crm.model_copy(update={"hubspot": hubspot})})
+    sources = dict(settings.sources)
+    for name, source in settings.sources.items():
+        section = getattr(source, source.kind, None)
+        if section is not None:
+            sources[name] = source.model_copy(update={source.kind: section.model_copy(update={"base_url": url})})
+    return replace(settings, sources=sources)
 
 
 def _land(settings: Settings, source: str, at: datetime, gated: bool) -> None:

@@ -1,4 +1,4 @@
-"""A small demo company pulled from the server that speaks HubSpot publishes the same ICP as from its files."""
+"""A small demo company pulled from the server that speaks HubSpot and BuiltWith publishes the ICP of its files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.demo_vendors import land_through_hubspot, use_hubspot
+from flows.demo_vendors import land_through_vendors, use_builtwith, use_hubspot
 from flows.ingest import pull_source
 from flows.refresh import refresh
 from flows.refresh_steps import build_features, derive_profile, plan_refresh, read_features
@@ -27,12 +27,14 @@ SAME_BYTES = ("points.parquet", "profile.yml", "scoring.sql")
 PROVENANCE = ["source_load_id", "source_row"]  # where a row came from is the one thing that must differ
 
 
-def test_hubspot_publishes_the_icp_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HUBSPOT_TOKEN", raising=False)
+def test_vendors_publish_the_icp_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HUBSPOT_TOKEN", "BUILTWITH_KEY"):
+        monkeypatch.delenv(name, raising=False)
     files, vendors = tmp_path / "files", tmp_path / "vendors"
     for folder in (files, vendors):
         create(folder, accounts=2000)
     use_hubspot(vendors)
+    use_builtwith(vendors)
     from_files = load(files)
     lake = Lake(from_files.lake)
     now = from_files.calendar.as_of(from_files.calendar.quarter(QUARTER))
@@ -42,7 +44,8 @@ def test_hubspot_publishes_the_icp_of_the_files(tmp_path: Path, monkeypatch: pyt
                 lake.accept(staged, {})
     from_vendors = load(vendors)
     assert "people" not in from_vendors.sources
-    land_through_hubspot(from_vendors, now, gated=False)
+    land_through_vendors(from_vendors, now, gated=False, lookups=2)
+    assert from_vendors.sources["technographics"].kind == "builtwith"
 
     # the CRM fails after its last day: whether that may be is the company's to say, and the reader is told
     keep_failure(from_vendors.lake, "crm", "HubSpot is down.", now)
