@@ -52,15 +52,17 @@ def staged(settings: Settings, tmp_path: Path, *, gated: bool = True) -> dict[st
     warehouse = tmp_path / "warehouse.duckdb"
     models = [f"stg_files__{table}" for table in landed]
     run(tmp_path, warehouse, {"landed": landed, "declared_attributes": declared}, "run", "--select", *models)
-    with duckdb.connect(str(warehouse), read_only=True) as reader:
-        [schema] = set(
-            reader.sql(
-                "select table_schema from duckdb_columns() c join information_schema.tables t "
-                "on c.table_name = t.table_name where t.table_name like 'stg_files__%'"
-            ).fetchall()
-        )
+    copy = tmp_path / "copy.duckdb"  # dbt keeps its own connection for the length of the process
+    for suffix in ("", ".wal"):
+        if Path(f"{warehouse}{suffix}").exists():
+            shutil.copy(f"{warehouse}{suffix}", f"{copy}{suffix}")
+    with duckdb.connect(str(copy)) as reader:
+        views = reader.sql("select table_schema, table_name from information_schema.tables").fetchall()
+        schemas = {name: schema for schema, name in views if name in models}
         return {
-            table: reader.sql(f'select * from "{schema[0]}".stg_files__{table} order by source_row').df()
+            table: reader.sql(
+                f"select * from {schemas[f'stg_files__{table}']}.stg_files__{table} order by source_row"
+            ).df()
             for table in landed
         }
 
@@ -75,7 +77,7 @@ INVOICES = [
 ]  # fmt: skip
 QUALTRICS = """\
 StartDate,EndDate,Status,IPAddress,Progress,Finished,RecordedDate,ResponseId,RecipientEmail,ExternalReference,Q1_NPS_GROUP,Q1
-Start Date,End Date,Response Type,IP Address,Progress,Finished,Recorded Date,Response ID,Recipient Email,Reference,"How likely are you
+Start,End,Response Type,IP Address,Progress,Finished,Recorded Date,Response ID,Recipient Email,Reference,"How likely are you
 to recommend us, 0 to 10? - Group","How likely are you
 to recommend us, 0 to 10?"
 "{""ImportId"":""startDate""}","{""ImportId"":""endDate""}","{""ImportId"":""status""}",ip,progress,finished,recorded,_recordId,mail,ref,"{""ImportId"":""QID1_NPS_GROUP""}","{""ImportId"":""QID1""}"
