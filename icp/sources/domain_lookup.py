@@ -21,7 +21,7 @@ from icp.lake import Lake, SourceFile, StagedLoad, TableToLand
 from icp.sources.builtwith import BuiltWith
 from icp.sources.failures import FOLDER
 from icp.sources.http_client import Meter, VendorClient
-from icp.sources.lookup_ledger import Answer, BudgetUsedUp, Ledger, Record, spent_by_month
+from icp.sources.lookup_ledger import Answer, BudgetUsedUp, Ledger, Record, spent_by_month, waiting
 from icp.sources.lookup_order import domains_by_value
 from icp.sources.mapping import TableReader
 from icp.sources.wappalyzer import Wappalyzer
@@ -109,7 +109,9 @@ def standing(settings: Settings, source_name: str) -> str:
     spent = spent_by_month(_folder(settings.lake, source_name))
     month, credits = next(reversed(spent.items()), ("no month yet", 0))
     said = "key accepted" if left is None else f"key accepted, {left:,} credits left at the vendor"
-    return f"{said}; {credits:,} of {section.monthly_credits:,} a month spent ({month})"
+    left_out = waiting(_folder(settings.lake, source_name))
+    then = f"; {left_out:,} domains wait for the next month's credits" if left_out else ""
+    return f"{said}; {credits:,} of {section.monthly_credits:,} a month spent ({month}){then}"
 
 
 def _api(settings: Settings, source_name: str) -> tuple[LookupApi, LookupSection]:
@@ -148,16 +150,17 @@ def _ask(api: LookupApi, section: LookupSection, ledger: Ledger, domains: Sequen
         size = min(section.domains_per_call, ledger.left // section.credits_per_domain)
         batch = list(domains[start : start + size])
         if not batch:
-            return  # the month's credits are spent; the rest is first in line next month
+            break  # the month's credits are spent; the rest is first in line next month
         cost = len(batch) * section.credits_per_domain
         try:
             found = api.ask(batch, _Batch(ledger, cost), now)
         except BudgetUsedUp:
-            return
+            break
         ledger.keep(found, now)
         ledger.give_up([d for d in found if ledger.answers[d].tries >= MOST_TRIES], now)
         _settle(ledger, section, cost, api.spent(), len(batch))
         start += size
+    ledger.leave(len(domains) - start)
 
 
 def _settle(ledger: Ledger, section: LookupSection, counted: int, charged: int | None, domains: int) -> None:

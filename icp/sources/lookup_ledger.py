@@ -67,6 +67,7 @@ class Ledger:
         else:
             _cut_torn_line(folder / ANSWERS, lines)
         self._spent: dict[str, int] = spent_by_month(folder)
+        self._waiting = waiting(folder)
 
     # -- credits -------------------------------------------------------------------------------------------------------
 
@@ -83,7 +84,17 @@ class Ledger:
     def count(self, credits: int) -> None:
         """Add to what was spent this month; negative to take back what was not charged."""
         self._spent[self.month] = self.spent + credits
-        atomic.write_json(self.folder / CREDITS, {"schema_version": 1, "spent": self._spent})
+        self._write()
+
+    def leave(self, domains: int) -> None:
+        """Note how many domains the month's credits did not reach."""
+        if domains != self._waiting:
+            self._waiting = domains
+            self._write()
+
+    def _write(self) -> None:
+        content = {"schema_version": 1, "spent": self._spent, "waiting": self._waiting}
+        atomic.write_json(self.folder / CREDITS, content)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -114,9 +125,17 @@ class Ledger:
 
 def spent_by_month(folder: Path) -> dict[str, int]:
     """Credits spent in each month (`2026-11`), oldest first."""
+    return dict(sorted(_credits(folder).get("spent", {}).items()))
+
+
+def waiting(folder: Path) -> int:
+    """Domains the last pull did not ask because the month's credits did not reach that far."""
+    return int(_credits(folder).get("waiting", 0))
+
+
+def _credits(folder: Path) -> dict[str, Any]:
     file = folder / CREDITS
-    spent = atomic.read_json(file)["spent"] if file.exists() else {}
-    return dict(sorted(spent.items()))
+    return dict(atomic.read_json(file)) if file.exists() else {}
 
 
 def _append(file: Path, answers: Sequence[Answer]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -132,6 +133,11 @@ def test_the_months_budget_is_never_exceeded_and_spent_on_the_most_valuable(tmp_
         before = server.calls
         assert looked_up(settings, DAY + timedelta(days=2)) == 0
         assert server.calls == before
+        [said] = [found.what for found in check(settings) if found.what.startswith("technographics")]
+        got = sum(domain in {row["website"] for row in landed(settings)} for domain in set(held.technographics.asked))
+        assert "30 of 30 a month spent (2026-06)" in said
+        waiting = int(re.search(r"(\d+) domains wait", said)[1])  # type: ignore[index]
+        assert 10 <= waiting <= COMPANIES - got
         looked_up(settings, DAY + timedelta(days=25))  # July
     assert complete(settings)
     assert spent_by_month(settings.lake / "source_state/technographics")["2026-06"] == 30
