@@ -34,7 +34,7 @@ def fake_vendors(
         list[str] | None, typer.Option(help="Spoil a call: NUMBER:FAULT, such as 3:cut. May be repeated.")
     ] = None,
 ) -> None:
-    """Serve the demo company's CRM as HubSpot would, with keys, pages, limits and faults. Key: FAKE_VENDORS_TOKEN."""
+    """Serve the demo company as HubSpot, BuiltWith and Wappalyzer would, with keys, limits and faults. Key: FAKE_VENDORS_TOKEN."""
     from icp.errors import ConfigError
     from icp.fake_vendors.portal import portal_of_demo
     from icp.fake_vendors.server import FAULTS, FakeVendors, Script
@@ -54,5 +54,7 @@ def fake_vendors(
     now = day if day.tzinfo else day.replace(hour=23, minute=59, tzinfo=UTC)
     token = os.environ.get("FAKE_VENDORS_TOKEN", Script().token)
     server = FakeVendors(portal_of_demo(directory, now), Script(token=token, faults=faults), port)
-    typer.echo(f"{server.url} speaks HubSpot. In icp.yml: `hubspot: {{base_url: {server.url}}}`.")
+    typer.echo(
+        f"{server.url} speaks HubSpot, BuiltWith and Wappalyzer. In icp.yml: `hubspot: {{base_url: {server.url}}}`."
+    )
     server.serve_forever()
