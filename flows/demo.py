@@ -40,7 +40,7 @@ def _refresh_all(directory: Path, *, quarters: int, plain: bool, vendors: bool) 
     settings = load(directory / "icp.yml")
     now = datetime.now(UTC)
     if vendors:
-        land_through_vendors(settings, now)
+        land_through_vendors(settings, now, lookups=quarters)
     else:
         raise_if_refused(ingest_by_hand(settings, source=None, now=now, plain=plain))
     calendar = settings.calendar

@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from sys import intern
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +20,7 @@ from icp.fake_vendors.portal import ZONE, day_of
 from icp.fake_vendors.protocol import Call, Reply, Served
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """A technology on a host, as the vendor knew it from `shown_from` on."""
 
@@ -61,8 +63,14 @@ class Technographics:
         self.sightings.setdefault(root, []).append(sighting)
 
     def known(self, domain: str, now: datetime) -> list[Sighting]:
-        """What the vendor knows of a domain now."""
-        return [s for s in self.sightings.get(domain, ()) if s.shown_from <= now]
+        """What the vendor knows of a domain now: each technology of a host once, as last told of, since first told of."""
+        found: dict[tuple[str, str], Sighting] = {}
+        for sighting in self.sightings.get(domain, ()):
+            if sighting.shown_from <= now:
+                before = found.get((sighting.host, sighting.technology), sighting)
+                first, last = min(before.first, sighting.first), max(before.last, sighting.last)
+                found[sighting.host, sighting.technology] = replace(sighting, first=first, last=last)
+        return list(found.values())
 
     def charge(self, domains: int) -> bool:
         """Take credits; False when there are not enough."""
@@ -79,14 +87,16 @@ def technographics_of_demo(directory: Path) -> Technographics:
     for file in sorted((directory / "extracts/technographics").glob("technologies_*.csv")):
         day = day_of(file)
         with file.open(encoding="utf-8", newline="") as rows:
-            for row in csv.DictReader(rows):
-                root = row["Root Domain"].removeprefix("www.")
-                seen = (_midnight(row["First Detected"]), _midnight(row["Last Found"]))
-                sighting = Sighting(day, row["Root Domain"], row["Technology"], row["Category"], *seen)
-                made.sightings.setdefault(root, []).append(sighting)
+            lines = csv.reader(rows)
+            next(lines)
+            for row in lines:
+                host, technology, category = map(intern, row[:3])  # few texts, told many times over
+                sighting = Sighting(day, host, technology, category, _midnight(row[3]), _midnight(row[4]))
+                made.sightings.setdefault(host.removeprefix("www."), []).append(sighting)
     return made
 
 
+@cache
 def _midnight(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=ZONE)
 

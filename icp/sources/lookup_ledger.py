@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,7 +158,13 @@ def _cut_torn_line(file: Path, whole: Sequence[bytes]) -> None:
 
 
 def _line(answer: Answer) -> bytes:
-    told = {**asdict(replace(answer, records=list(answer.records))), "asked_at": iso(answer.asked_at)}
+    told = {
+        "number": answer.number,
+        "domain": answer.domain,
+        "asked_at": iso(answer.asked_at),
+        "tries": answer.tries,
+        "records": list(answer.records),
+    }
     return (json.dumps(told, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
