@@ -4,32 +4,83 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from icp.config import Settings
 
-TOKEN_VARIABLES = ("HUBSPOT_TOKEN", "BUILTWITH_KEY")
+PROPERTY = re.compile(r"properties\.(\w+)")
 LINES_OF_FILES = ("path", "effective_at", "date_format")
+OVERLAP = 1440
+"""Minutes two pulls overlap: entries of the made-up past are dated up to 14 hours before their extract was taken."""
+PEOPLE = "\n      contacts: {}"
+SALESFORCE_PEOPLE = """
+      contacts:
+        columns:
+          contact_id: External_Id__c
+          account_id: Account.External_Id__c
+          buying_role: Hs_Buying_Role__c
+          seniority: Hs_Seniority__c"""
+LINKED = {
+    "associations.companies.results[0].id": "Account.External_Id__c",
+    "properties.parent_company_id": "Parent.External_Id__c",
+    "properties.merged_into_id": "MasterRecord.External_Id__c",
+}
+"""Invoices, visits and answers of the demo name companies by their id in the CRM, which a Salesforce org keeps in a field of
+its own: so do its accounts then, and what leads to them."""
 
 
 def use_hubspot(directory: Path) -> None:
-    """Make the demo's `crm` source one that is pulled: the mapping stays, the files go; contacts come from there too.
+    """Make the demo's `crm` source one that is pulled: the mapping stays, the files go; contacts come from there too."""
+    _use(directory, f"hubspot\n    hubspot: {{overlap_minutes: {OVERLAP}}}", lambda crm: crm + PEOPLE)
 
-    Entries of the made-up past are dated up to 14 hours before the day their extract was taken, so pulls overlap by a day.
-    """
+
+def use_salesforce(directory: Path) -> None:
+    """Make the demo's `crm` source a Salesforce org that has a field for everything the demo's CRM has."""
+    section = (
+        f"salesforce\n    salesforce: {{login_url: 'http://127.0.0.1', overlap_minutes: {OVERLAP}, bulk_above: 500}}"
+    )
+    _use(directory, section, lambda crm: _as_salesforce(crm) + SALESFORCE_PEOPLE)
+
+
+def _use(directory: Path, kind: str, mapped: Callable[[str], str]) -> None:
     file = directory / "icp.yml"
     text = file.read_text(encoding="utf-8")
     head, crm, rest = re.split(r"(?ms)^(  crm:\n.*?)(?=^  # Invoices)", text, maxsplit=1)
-    if "kind: hubspot" in crm:
+    if "kind: files" not in crm:
         return
     lines = [line for line in crm.splitlines() if line.strip().partition(":")[0] not in LINES_OF_FILES]
-    pulled = "    kind: hubspot\n    hubspot: {overlap_minutes: 1440}"
-    crm = "\n".join(lines).replace("    kind: files", pulled) + "\n      contacts: {}\n\n"
+    crm = mapped("\n".join(lines)).replace("    kind: files", f"    kind: {kind}") + "\n\n"
     rest = re.sub(r"(?ms)^  # Contacts, cut down.*?(?=^  # )", "", rest)
     file.write_text(head + crm + rest, encoding="utf-8")
+
+
+def _as_salesforce(crm: str) -> str:
+    """The mapping with the fields of a Salesforce org instead of HubSpot's properties."""
+    from icp.fake_vendors.org import STANDARD
+
+    parts = re.split(r"(?m)^(?=      (?:accounts|opportunities):)", crm)
+    for part, sobject in ((1, "Account"), (2, "Opportunity")):
+        fields = {prop: name for name, (prop, _) in STANDARD[sobject].items() if prop}
+        text = parts[part]
+        for path, linked in LINKED.items():
+            text = text.replace(f"'{path}'", linked).replace(path, linked)
+        text = re.sub(r"(?m)(_id: )id$", r"\1External_Id__c", text)
+        text = re.sub(r"(?m): archived$", ": IsDeleted", text)
+        text = text.replace("properties.hs_lastmodifieddate", "SystemModstamp")
+        parts[part] = PROPERTY.sub(partial(_field, fields), text)
+    return "".join(parts)
+
+
+def _field(fields: Mapping[str, str], found: re.Match[str]) -> str:
+    """The field of a HubSpot property: the standard one, or one of the org's own."""
+    from icp.fake_vendors.org import custom_name
+
+    return fields.get(found[1]) or custom_name(found[1])
 
 
 def use_builtwith(directory: Path) -> None:
@@ -56,8 +107,10 @@ def land_through_vendors(settings: Settings, now: datetime, *, gated: bool = Tru
 
     portal = portal_of_demo(settings.root, now)
     script = Script(calls_per_interval=100_000)
-    for name in TOKEN_VARIABLES:
-        os.environ.setdefault(name, script.token)
+    os.environ.setdefault("HUBSPOT_TOKEN", script.token)
+    os.environ.setdefault("BUILTWITH_KEY", script.token)
+    os.environ.setdefault("SALESFORCE_CLIENT_ID", script.salesforce.client_id)
+    os.environ.setdefault("SALESFORCE_CLIENT_SECRET", script.salesforce.client_secret)
     pulled = [name for name, source in settings.sources.items() if source.kind != "files"]
     with serving(portal, script) as server:
         settings = _at(settings, server.url)
@@ -80,7 +133,9 @@ def _at(settings: Settings, url: str) -> Settings:
     for name, source in settings.sources.items():
         section = getattr(source, source.kind, None)
         if section is not None:
-            sources[name] = source.model_copy(update={source.kind: section.model_copy(update={"base_url": url})})
+            is_salesforce = source.kind == "salesforce"
+            address: dict[str, Any] = {"login_url": url, "poll_seconds": 0.001} if is_salesforce else {"base_url": url}
+            sources[name] = source.model_copy(update={source.kind: section.model_copy(update=address)})
     return replace(settings, sources=sources)
 
 

@@ -34,16 +34,21 @@ def fake_vendors(
         list[str] | None, typer.Option(help="Spoil a call: NUMBER:FAULT, such as 3:cut. May be repeated.")
     ] = None,
 ) -> None:
-    """Serve the demo company as HubSpot, BuiltWith and Wappalyzer would, with keys, limits and faults. Key: FAKE_VENDORS_TOKEN."""
+    """Serve the demo company as HubSpot, Salesforce, BuiltWith and Wappalyzer would, with keys, pages, limits and faults.
+
+    The key of all but Salesforce is FAKE_VENDORS_TOKEN, Salesforce's connected app fake-client with the secret fake-secret.
+    """
     from icp.errors import ConfigError
+    from icp.fake_vendors import salesforce
     from icp.fake_vendors.portal import portal_of_demo
     from icp.fake_vendors.server import FAULTS, FakeVendors, Script
 
     faults = {}
     for entry in fault or ():
         number, _, name = entry.partition(":")
-        if not number.isdigit() or name not in FAULTS:
-            raise ConfigError(f"--fault {entry}: write NUMBER:FAULT with one of {', '.join(FAULTS)}.")
+        known = (*FAULTS, *salesforce.FAULTS)
+        if not number.isdigit() or name not in known:
+            raise ConfigError(f"--fault {entry}: write NUMBER:FAULT with one of {', '.join(known)}.")
         faults[int(number)] = name
     if not (directory / "extracts/crm").is_dir():
         raise ConfigError(f"{directory} is no demo project: it has no extracts/crm. Run `icp demo` first.")
@@ -54,7 +59,7 @@ def fake_vendors(
     now = day if day.tzinfo else day.replace(hour=23, minute=59, tzinfo=UTC)
     token = os.environ.get("FAKE_VENDORS_TOKEN", Script().token)
     server = FakeVendors(portal_of_demo(directory, now), Script(token=token, faults=faults), port)
-    typer.echo(
-        f"{server.url} speaks HubSpot, BuiltWith and Wappalyzer. In icp.yml: `hubspot: {{base_url: {server.url}}}`."
-    )
+    typer.echo(f"{server.url} speaks HubSpot. In icp.yml: `hubspot: {{base_url: {server.url}}}`.")
+    typer.echo(f"It speaks Salesforce too: `salesforce: {{login_url: {server.url}}}`.")
+    typer.echo("And BuiltWith and Wappalyzer, each with that `base_url`.")
     server.serve_forever()

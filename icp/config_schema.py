@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
+from icp.config_salesforce import SALESFORCE, SalesforceSettings
 from icp.config_storage import StorageSettings, require_no_credential, scheme_of
 from icp.config_technographics import BUILTWITH, WAPPALYZER, BuiltWithSettings, WappalyzerSettings
 from icp.config_vendors import HUBSPOT, HubSpotSettings, check_source, with_default_mapping
@@ -216,16 +217,17 @@ class TableMapping(Section):
         return None if name is None else require_zone(name)
 
 
-VENDORS = {"hubspot": HUBSPOT, "builtwith": BUILTWITH, "wappalyzer": WAPPALYZER}
+VENDORS = {"hubspot": HUBSPOT, "salesforce": SALESFORCE, "builtwith": BUILTWITH, "wappalyzer": WAPPALYZER}
 """Kinds of sources that are pulled over an API."""
 
 
 class SourceSettings(Section):
     """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files", "hubspot", "builtwith", "wappalyzer"]
+    kind: Literal["files", "hubspot", "salesforce", "builtwith", "wappalyzer"]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
+    salesforce: SalesforceSettings | None = None
     builtwith: BuiltWithSettings | None = None
     wappalyzer: WappalyzerSettings | None = None
     storage: StorageSettings | None = None

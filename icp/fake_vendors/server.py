@@ -14,9 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from icp.fake_vendors import hubspot, technographics
+from icp.fake_vendors import technographics
+from icp.fake_vendors.hubspot import HubSpot
 from icp.fake_vendors.portal import Portal
 from icp.fake_vendors.protocol import Call, Protocol, Reply
+from icp.fake_vendors.salesforce import OrgRules, Salesforce
 
 FAULTS = (
     "429",
@@ -36,9 +38,6 @@ FAULTS = (
 )
 
 
-PROTOCOLS: tuple[Protocol, ...] = (hubspot.HubSpot(), technographics.BuiltWith(), technographics.Wappalyzer())
-
-
 @dataclass
 class Script:
     """How the server behaves.
@@ -48,6 +47,7 @@ class Script:
         faults: Fault by number of the call, counted from 1.
         calls_per_interval: Calls answered within `interval_seconds`; 429 beyond.
         slow_seconds: How long a slow answer pauses in the middle.
+        salesforce: What is particular about the Salesforce org.
     """
 
     token: str = "fake-token"
@@ -55,6 +55,7 @@ class Script:
     calls_per_interval: int = 190
     interval_seconds: float = 10.0
     slow_seconds: float = 5.0
+    salesforce: OrgRules = field(default_factory=OrgRules)
 
 
 class FakeVendors(ThreadingHTTPServer):
@@ -67,6 +68,12 @@ class FakeVendors(ThreadingHTTPServer):
         self.portal, self.script = portal, script
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
+        self.protocols: tuple[Protocol, ...] = (
+            HubSpot(),
+            Salesforce(script.salesforce),
+            technographics.BuiltWith(),
+            technographics.Wappalyzer(),
+        )
         self._window_start, self._in_window = time.monotonic(), 0
         self._lock = threading.Lock()
 
@@ -132,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call.path == "/_fake/clock":
             self.server.portal.now = datetime.fromisoformat(body["now"])
             return self._send(Reply(200, {"now": body["now"]}))
-        vendor = next((protocol for protocol in PROTOCOLS if protocol.speaks(call.path)), None)
+        vendor = next((protocol for protocol in self.server.protocols if protocol.speaks(call.path)), None)
         if vendor is None:
             return self._send(Reply(404, {"status": "error", "message": f"no route {call.path}"}))
         login = vendor.login(self.server, call)
@@ -143,11 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "token_expiry":
             self.server.token = ""
         if vendor.credentials(call) != self.server.token or not self.server.token:
-            return self._send(vendor.refusal("token_expiry"))
+            return self._send(_worded(vendor, "token_expiry"))
         if left < 0:
-            return self._send(vendor.refusal("429"), {"Retry-After": "1"})
-        refused = _TRANSPORT.get(fault or "") or (vendor.refusal(fault) if fault in _REFUSALS else None)
-        if refused is not None:
+            return self._send(_worded(vendor, "429"), {"Retry-After": "1"})
+        refused = _TRANSPORT.get(fault or "") or vendor.refusal(fault or "")
+        if refused is not None and fault != "token_expiry":
             return self._send(refused)
         if fault == "shrinking_list":
             self.server.portal.archive_one("companies")
@@ -177,8 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-_REFUSALS = {"429", "429_no_retry_after", "500", "daily_limit", "missing_scope"}
-"""Faults every vendor words in its own way."""
+def _worded(vendor: Protocol, fault: str) -> Reply:
+    reply = vendor.refusal(fault)
+    assert reply is not None
+    return reply
+
+
 _TRANSPORT = {
     "502": Reply(502, "<html>Bad gateway</html>", kind="text/html"),
     "html": Reply(200, "<html>We will be back soon</html>", kind="text/html"),

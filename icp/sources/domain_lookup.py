@@ -32,7 +32,6 @@ BATCH = 2000
 MOST_TRIES = 5
 """Pulls that find a domain unfinished before it counts as unknown until it is due again."""
 PENDING_AGAIN = timedelta(hours=1)
-CHECKED = "key and credits"
 
 
 class LookupApi(Protocol):

@@ -35,6 +35,14 @@ class Again(Exception):
         self.wait, self.unpaid = wait, unpaid
 
 
+class Refused(ConfigError):
+    """The vendor refused one call for good; `code` is its own word for why."""
+
+    def __init__(self, what: str, code: str) -> None:
+        super().__init__(what)
+        self.code = code
+
+
 class _Expired(Exception):
     """The token was refused; a new one may help."""
 
@@ -131,7 +139,7 @@ class VendorClient:
 
         Raises:
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
-            ConfigError: The vendor refused the call: wrong key, missing scope, wrong address.
+            ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
         request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
@@ -226,8 +234,10 @@ class VendorClient:
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            return ConfigError(f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}")
-        return ConfigError(f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`.")
+            said = f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}"
+        else:
+            said = f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`."
+        return Refused(said, refusal.code)
 
     def _refusal(self, answer: httpx.Response) -> Refusal:
         try:

@@ -1,23 +1,22 @@
-"""Which module reads which kind of source; each has `pull`, `missing` and `CHECKED`, what `missing` looks at.
-
-One that can say more when nothing is missing has `standing` (credits left at a vendor).
-"""
+"""Which module reads which kind of source; loaded only when a source of that kind is read."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
-MODULES = {
-    "files": "icp.sources.files",
-    "hubspot": "icp.sources.hubspot",
-    "builtwith": "icp.sources.domain_lookup",
-    "wappalyzer": "icp.sources.domain_lookup",
+CHECKED = {
+    "files": "every path has files",
+    "hubspot": "credentials, scopes and properties",
+    "salesforce": "credentials, objects and fields",
+    "builtwith": "key and credits",
+    "wappalyzer": "key and credits",
 }
+"""By kind what `icp doctor` has looked at when it finds nothing missing; a module with `standing` says more itself."""
 LOOKUPS = frozenset({"builtwith", "wappalyzer"})
-"""Kinds that are asked about companies other sources name."""
+"""Kinds that are asked about companies other sources name; one module pulls them all."""
 
 
-def module_of(kind: str) -> ModuleType:
-    """The module of a kind of source, loaded only when it is used."""
-    return import_module(MODULES[kind])
+def module_of(kind: str) -> Any:
+    """The module of a kind: `pull` stages what is new, `missing` says what stands between the source and a pull."""
+    return import_module(f"icp.sources.{'domain_lookup' if kind in LOOKUPS else kind}")
