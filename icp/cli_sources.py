@@ -38,9 +38,9 @@ def fake_vendors(
         Path | None, typer.Option("--google-key", help="Write the key file of a service account that GA4 accepts here.")
     ] = None,
 ) -> None:
-    """Serve the demo company's CRM as HubSpot and Salesforce would, with keys, pages, limits and faults.
+    """Serve the demo company as HubSpot, Salesforce, BuiltWith and Wappalyzer would, with keys, pages, limits and faults.
 
-    HubSpot's key is FAKE_VENDORS_TOKEN, Salesforce's connected app fake-client with the secret fake-secret. Its web
+    The key of all but Salesforce is FAKE_VENDORS_TOKEN, Salesforce's connected app fake-client with the secret fake-secret. Its web
     activity is served as GA4 and PostHog would.
     """
     from icp.errors import ConfigError
@@ -67,6 +67,7 @@ def fake_vendors(
     server = FakeVendors(portal_of_demo(directory, now), Script(token=token, faults=faults), port)
     typer.echo(f"{server.url} speaks HubSpot. In icp.yml: `hubspot: {{base_url: {server.url}}}`.")
     typer.echo(f"It speaks Salesforce too: `salesforce: {{login_url: {server.url}}}`.")
+    typer.echo("And BuiltWith and Wappalyzer, each with that `base_url`.")
     typer.echo(f"It speaks GA4 and PostHog too: `base_url: {server.url}` in `ga4:` or `posthog:`.")
     if google_key is not None:
         google_key.write_text(json.dumps(service_account(server.url)), encoding="utf-8")

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from icp.fake_vendors import technographics
 from icp.fake_vendors.ga4 import Ga4
 from icp.fake_vendors.hubspot import HubSpot
 from icp.fake_vendors.portal import Portal
@@ -69,7 +70,14 @@ class FakeVendors(ThreadingHTTPServer):
         self.portal, self.script = portal, script
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
-        self.protocols: tuple[Protocol, ...] = (HubSpot(), Salesforce(script.salesforce), Ga4(), PostHog())
+        self.protocols: tuple[Protocol, ...] = (
+            HubSpot(),
+            Salesforce(script.salesforce),
+            Ga4(),
+            PostHog(),
+            technographics.BuiltWith(),
+            technographics.Wappalyzer(),
+        )
         self._window_start, self._in_window = time.monotonic(), 0
         self._lock = threading.Lock()
 

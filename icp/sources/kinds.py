@@ -1,4 +1,7 @@
-"""Which module reads which kind of source; each has `pull`, `missing` and `CHECKED`, what `missing` looks at."""
+"""Which module reads which kind of source; each has `pull`, `missing` and `CHECKED`, what `missing` looks at.
+
+One that can say more when nothing is missing has `standing` (credits left at a vendor).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ MODULES = {
     "posthog": "icp.sources.posthog",
     "posthog_export": "icp.sources.posthog_export",
     "segment": "icp.sources.segment",
+    "builtwith": "icp.sources.domain_lookup",
+    "wappalyzer": "icp.sources.domain_lookup",
 }
+LOOKUPS = frozenset({"builtwith", "wappalyzer"})
+"""Kinds that are asked about companies other sources name."""
 
 
 def module_of(kind: str) -> ModuleType:
