@@ -1,4 +1,4 @@
-"""The demo company pulled over a CRM's protocol instead of read from files: the same ICP must come out."""
+"""The demo company pulled over vendors' protocols instead of read from files: the same ICP must come out."""
 
 from __future__ import annotations
 
@@ -83,8 +83,21 @@ def _field(fields: Mapping[str, str], found: re.Match[str]) -> str:
     return fields.get(found[1]) or custom_name(found[1])
 
 
-def land_through_crm(settings: Settings, now: datetime, *, gated: bool = True) -> None:
-    """Pull the CRM once on every day it was extracted on, then land the other sources from their files.
+def use_builtwith(directory: Path) -> None:
+    """Make the demo's `technographics` source one that looks companies up; answers are good for less than a quarter."""
+    file = directory / "icp.yml"
+    text = file.read_text(encoding="utf-8")
+    pulled = (
+        "  technographics:\n    kind: builtwith\n"
+        "    builtwith: {monthly_credits: 1000000, refresh_days: 60, calls_per_second: 0}\n\n"
+    )
+    file.write_text(re.sub(r"(?ms)^  technographics:\n.*?(?=^  # )", pulled, text), encoding="utf-8")
+
+
+def land_through_vendors(settings: Settings, now: datetime, *, gated: bool = True, lookups: int | None = None) -> None:
+    """Pull the portal once on every day it was extracted on, then land the other sources from their files.
+
+    `lookups` looks companies up on the last so many of those days only.
 
     Raises:
         GateFailed: A gate refused a load.
@@ -95,15 +108,20 @@ def land_through_crm(settings: Settings, now: datetime, *, gated: bool = True) -
     portal = portal_of_demo(settings.root, now)
     script = Script(calls_per_interval=100_000)
     os.environ.setdefault("HUBSPOT_TOKEN", script.token)
+    os.environ.setdefault("BUILTWITH_KEY", script.token)
     os.environ.setdefault("SALESFORCE_CLIENT_ID", script.salesforce.client_id)
     os.environ.setdefault("SALESFORCE_CLIENT_SECRET", script.salesforce.client_secret)
+    pulled = [name for name, source in settings.sources.items() if source.kind != "files"]
     with serving(portal, script) as server:
         settings = _at(settings, server.url)
-        for day in portal.days:
+        days = portal.days
+        for number, day in enumerate(days):
             portal.now = day
-            _land(settings, "crm", day, gated)
+            for name in pulled:
+                if name == "crm" or lookups is None or number >= len(days) - lookups:
+                    _land(settings, name, day, gated)
     for name in settings.sources:
-        if name != "crm":
+        if name not in pulled:
             _land(settings, name, now, gated)
 
 
@@ -111,11 +129,14 @@ def _at(settings: Settings, url: str) -> Settings:
     """The settings with the server's address, which is another one in every run and so no part of the configuration."""
     from dataclasses import replace
 
-    crm = settings.sources["crm"]
-    section = getattr(crm, crm.kind)
-    address: dict[str, Any] = {"base_url": url} if crm.kind == "hubspot" else {"login_url": url, "poll_seconds": 0.001}
-    pulled = crm.model_copy(update={crm.kind: section.model_copy(update=address)})
-    return replace(settings, sources={**settings.sources, "crm": pulled})
+    sources = dict(settings.sources)
+    for name, source in settings.sources.items():
+        section = getattr(source, source.kind, None)
+        if section is not None:
+            is_salesforce = source.kind == "salesforce"
+            address: dict[str, Any] = {"login_url": url, "poll_seconds": 0.001} if is_salesforce else {"base_url": url}
+            sources[name] = source.model_copy(update={source.kind: section.model_copy(update=address)})
+    return replace(settings, sources=sources)
 
 
 def _land(settings: Settings, source: str, at: datetime, gated: bool) -> None:

@@ -49,13 +49,17 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 def _source(settings: Settings, name: str) -> Iterator[Finding]:
     from icp.errors import IcpError
-    from icp.sources.kinds import CHECKED, module_of
+    from icp.sources.kinds import module_of
 
     source = settings.source(name)
+    module = module_of(source.kind)
+    said = module.CHECKED
     try:
-        lacking = module_of(source.kind).missing(settings, name)
+        lacking = module.missing(settings, name)
+        if not lacking and hasattr(module, "standing"):
+            said = module.standing(settings, name)
     except IcpError as problem:
         lacking = [str(problem)]
     yield from (Finding(False, f"{name}: {what}") for what in lacking)
     if not lacking:
-        yield Finding(True, f"{name} ({source.kind}): {CHECKED[source.kind]}")
+        yield Finding(True, f"{name} ({source.kind}): {said}")

@@ -28,13 +28,14 @@ class FailedSource:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone."""
+    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone, notes."""
 
     accepted: tuple[str, ...]
     quarantined: tuple[str, ...]
     rows: int
     reports: tuple[str, ...]
     failed: tuple[FailedSource, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
@@ -46,6 +47,13 @@ def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
 
 
+def in_order(settings: Settings) -> list[str]:
+    """The sources as they are landed: those that look companies up come after those that say which companies there are."""
+    from icp.sources.kinds import LOOKUPS
+
+    return sorted(settings.sources, key=lambda name: settings.sources[name].kind in LOOKUPS)
+
+
 def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
     """Gate one staged load: accepted loads become visible, refused ones go to quarantine with their report."""
     from flows.gates import check_landing
@@ -54,7 +62,7 @@ def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
     lake = Lake(settings.lake)
     gate = check_landing(lake, staged, settings.dbt_project.parent)
     if gate.success:
-        lake.accept(staged, gate.to_dict())
+        lake.accept(staged, {**gate.to_dict(), **({"notes": list(staged.notes)} if staged.notes else {})})
         return True, ""
     lake.quarantine(staged, gate.to_dict())
     return False, gate.summary()
@@ -79,9 +87,10 @@ def ingest(
     quarantined: list[str] = []
     reports: list[str] = []
     failed: list[FailedSource] = []
+    notes: list[str] = []
     rows = 0
     with Lake(settings.lake).lock():
-        for name in [source] if source else list(settings.sources):
+        for name in [source] if source else in_order(settings):
             say(f"landing {name}")
             try:
                 pulled = run(pull_source)(settings, name, extracted_at)
@@ -89,18 +98,21 @@ def ingest(
                 failed.append(FailedSource(name, str(problem), problem.exit_code))
                 if name in settings.sources:
                     keep_failure(settings.lake, name, str(problem), extracted_at)
-                continue
+                pulled = list(problem.staged)
             refused = len(quarantined)
             for staged in pulled:
                 kept, report = run(check_and_keep)(settings, staged)
                 (accepted if kept else quarantined).append(staged.load_id)
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
+                notes += [f"source {name}: {note}" for note in staged.notes]
+            if name in {each.name for each in failed}:
+                continue
             if len(quarantined) == refused:
                 keep_success(settings.lake, name, extracted_at)
             else:
                 keep_failure(settings.lake, name, REFUSED, extracted_at)
-    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed))
+    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed), tuple(notes))
 
 
 def ingest_and_tell(

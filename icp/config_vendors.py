@@ -193,8 +193,14 @@ def _check_vendor(vendor: VendorKind, tables: Mapping[str, Any]) -> None:
         raise ValueError(f"{vendor.title} fills {known}; map other tables in a source of their own")
     personal = {name.lower() for name in vendor.personal}
     for name, column in tables["contacts"].columns.items() if "contacts" in tables else ():
-        if column.as_ != "email_domain" and personal & {path.lower() for path in column.source_columns}:
+        if column.as_ != "email_domain" and any(_is_personal(path, personal) for path in column.source_columns):
             raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+
+
+def _is_personal(path: str, personal: Set[str]) -> bool:
+    """Whether a path leads to a field that says who a person is; the company of a contact is none."""
+    relation, _, last = path.lower().rpartition(".")
+    return path.lower() in personal or (last in personal and relation != "account")
 
 
 def _filled(usual: dict[str, str], table: Any) -> Any:

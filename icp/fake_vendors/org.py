@@ -31,6 +31,7 @@ STANDARD: dict[str, dict[str, tuple[str, str]]] = {
         "BillingState": ("state", "string"),
         "BillingCity": ("city", "string"),
         "Type": ("lifecyclestage", "picklist"),
+        "IsPersonAccount": ("is_person", "boolean"),
         "ParentId": ("parent_company_id", "reference"),
         "MasterRecordId": ("merged_into_id", "reference"),
     },
@@ -68,7 +69,8 @@ OPEN_STAGES = ("appointmentscheduled", "qualifiedtobuy", "presentationscheduled"
 SOQL = re.compile(
     r"^SELECT (?P<fields>.+?) FROM (?P<object>\w+)(?: WHERE (?P<where>.+?))?(?: GROUP BY Field)?(?: ORDER BY [\w, ]+)?$"
 )
-SINCE = re.compile(r"^SystemModstamp >= (\S+)$")
+SINCE = re.compile(r"\bSystemModstamp >= (\S+)")
+NO_PERSONS = "IsPersonAccount = false"
 AMONG = re.compile(r"^(\w+) IN \((.*)\)$")
 
 
@@ -103,10 +105,11 @@ class Org:
             return dict.fromkeys((PAST[sobject][1], *PAST[sobject][2], "CreatedDate"), ("", "string"))
         if sobject not in KINDS:
             return {}
-        kind = KINDS[sobject][0]
-        shown = {name for name, _ in STANDARD[sobject].values()}
-        custom = {custom_name(p): (p, "string") for p in self.portal.property_names(kind) if p not in {*shown, *OWN}}
-        return {n: f for n, f in {**STANDARD[sobject], **custom}.items() if f"{sobject}.{n}" not in self.hidden}
+        shown, there = {name for name, _ in STANDARD[sobject].values()}, self.portal.property_names(KINDS[sobject][0])
+        custom = {custom_name(p): (p, "string") for p in there if p not in {*shown, *OWN}}
+        lacking = {"IsPersonAccount"} if "is_person" not in there else set()
+        known = {name: of for name, of in {**STANDARD[sobject], **custom}.items() if name not in lacking}
+        return {name: of for name, of in known.items() if f"{sobject}.{name}" not in self.hidden}
 
     def rows(self, soql: str, *, bulk: bool) -> tuple[str, list[str], list[Record]]:
         """Object, selected paths and rows of a query, as REST shows them (`bulk`: every value as text)."""
@@ -254,7 +257,9 @@ def _linked(record: Record, name: str) -> str | None:
 
 
 def _holds(record: Record, where: str | None) -> bool:
-    since = SINCE.match(where or "")
+    since = SINCE.search(where or "")
+    if NO_PERSONS in (where or "") and record["properties"].get("is_person") == "true":
+        return False
     return since is None or datetime.fromisoformat(_stamp(record)) >= datetime.fromisoformat(since[1])
 
 

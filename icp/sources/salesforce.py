@@ -21,7 +21,7 @@ from icp.sources.known import Known
 from icp.sources.mapping import TableReader
 from icp.sources.past import Dated, instant
 from icp.sources.pulling import readers_of, stage_pull
-from icp.sources.salesforce_api import Record, SalesforceApi
+from icp.sources.salesforce_api import NOT_THERE, Record, SalesforceApi
 from icp.sources.salesforce_login import VENDOR
 from icp.sources.salesforce_records import (
     ALWAYS_SO,
@@ -29,6 +29,7 @@ from icp.sources.salesforce_records import (
     KINDS,
     NUMBERS,
     STAMP,
+    Kind,
     changes,
     clean,
     earlier,
@@ -37,6 +38,8 @@ from icp.sources.salesforce_records import (
     types_of,
 )
 
+CHECKED = "credentials, objects and fields"
+PERSON = "IsPersonAccount"
 IDS_A_QUERY = 200
 HISTORY = ("Field", "OldValue", "NewValue", "CreatedDate")
 SNAPSHOT = ("StageName", "Amount", "CloseDate", "CreatedDate")
@@ -73,12 +76,23 @@ def missing(settings: Settings, source_name: str) -> list[str]:
                 _require_stamp(reader)
                 types_of(api, kind.name, fields_of(reader))
                 if api.settings.field_history and kind.past:
-                    api.describe(kind.past)
+                    _require_past(api, kind)
             except IcpError as problem:
                 found.append(f"{kind.name}: {problem}")
     finally:
         api.client.close()
     return list(dict.fromkeys(found))
+
+
+def _require_past(api: SalesforceApi, kind: Kind) -> None:
+    try:
+        api.describe(kind.past)
+    except Refused as refusal:
+        if refusal.code not in NOT_THERE:
+            raise
+        raise ConfigError(
+            f"the org keeps no {kind.past}. Set history tracking for fields of {kind.name}, or remove `field_history`."
+        ) from None
 
 
 def _api(settings: Settings, source_name: str) -> SalesforceApi:
@@ -104,7 +118,10 @@ class _Table:
         _require_stamp(self._reader)
         names, since = fields_of(self._reader), self._held.since
         types = types_of(self._api, self._kind.name, names)
-        where = f" WHERE {STAMP} >= {_literal(since)}" if since is not None else ""
+        wanted = [f"{STAMP} >= {_literal(since)}"] if since is not None else []
+        if PERSON in self._api.describe(self._kind.name):
+            wanted.append(f"{PERSON} = false")  # an account that is a person is no company
+        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         for page in self._api.records(self._kind.name, names, where):
             records = [clean(record, types, self._reader.address_paths) for record in page]
             yield [*self._before(records, types), *records]
@@ -134,7 +151,7 @@ class _Table:
         try:
             self._api.describe(self._kind.past)
         except Refused as refusal:
-            if refusal.code in ("NOT_FOUND", "INVALID_TYPE"):
+            if refusal.code in NOT_THERE:
                 return False  # the org does not track fields of this object; `icp doctor` says so
             raise
         return True

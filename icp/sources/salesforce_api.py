@@ -21,6 +21,7 @@ LONGEST_URL = 12_000
 LONGEST_POLL = 30.0
 NO_BULK = {"API_DISABLED_FOR_ORG", "FEATURENOTENABLED", "INVALIDENTITY", "API_NOT_ENABLED", "INSUFFICIENT_ACCESS"}
 """Codes that say a job cannot be had, not that the query is wrong."""
+NOT_THERE = {"NOT_FOUND", "INVALID_TYPE"}
 USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
 
 
@@ -98,14 +99,21 @@ class SalesforceApi:
         yield from self._complete(self._rest(first, sobject, names))
 
     def query(self, soql: str, sobject: str, names: Sequence[str]) -> Iterator[Record]:
-        """Records of a small query by REST, live ones only."""
-        for _, page in self._rest(self.client.call("GET", f"{self._data}/query", params={"q": soql}), sobject, names):
+        """Records of a small query by REST, deleted ones too."""
+        answer = self.client.call("GET", f"{self._data}/queryAll", params={"q": soql})
+        for _, page in self._rest(answer, sobject, names):
             yield from page
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
     def _described(self, sobject: str) -> dict[str, Record]:
-        answer = self.client.call("GET", f"{self._data}/sobjects/{sobject}/describe")
+        try:
+            answer = self.client.call("GET", f"{self._data}/sobjects/{sobject}/describe")
+        except Refused as refusal:
+            if refusal.code not in NOT_THERE:
+                raise
+            said = f"Salesforce has no object {sobject} this user may read. {SalesforceManners.more_rights}"
+            raise Refused(said, refusal.code) from None
         return {str(field["name"]): field for field in _list(answer, "fields", "name", f"the description of {sobject}")}
 
     def _complete(self, pages: Iterator[tuple[int | None, list[Record]]]) -> Iterator[list[Record]]:

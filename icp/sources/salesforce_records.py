@@ -74,7 +74,13 @@ def _type(api: SalesforceApi, sobject: str, path: str) -> str:
     relations = {str(f["relationshipName"]): f for f in fields.values() if f.get("relationshipName")}
     if first not in relations:
         raise ConfigError(_unknown(sobject, first, list(relations)))
-    return _type(api, str((relations[first].get("referenceTo") or [sobject])[0]), rest)
+    problem = ConfigError(_unknown(sobject, path, list(relations)))
+    for other in relations[first].get("referenceTo") or ():  # an owner is a queue or a user: one of them has the field
+        try:
+            return _type(api, str(other), rest)
+        except ConfigError as found:
+            problem = found
+    raise problem
 
 
 def _unknown(sobject: str, name: str, there: Sequence[str]) -> str:

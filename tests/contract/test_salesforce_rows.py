@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -14,10 +15,12 @@ from test_hubspot_rows import contact
 
 from flows.doctor import check
 from flows.ingest import ingest
-from icp.errors import ConfigError
+from icp.errors import ConfigError, TryLater
 from icp.lake import Lake
 from icp.sources import salesforce as source
-from icp.sources.salesforce_records import full_id
+from icp.sources.http_client import Again
+from icp.sources.salesforce_csv import read_page
+from icp.sources.salesforce_records import clean, full_id
 
 JWT = "      login: jwt"
 HISTORY = "      field_history: true"
@@ -99,10 +102,29 @@ def test_people_land_by_role_only_when_asked_for(tmp_path) -> None:
     assert landed(project(tmp_path / "other", server.url), "contacts") == []
 
 
-@pytest.mark.parametrize("field", ["Email", "LastName", "email"])
+@pytest.mark.parametrize("field", ["Email", "LastName", "email", "ReportsTo.Name"])
 def test_who_a_person_is_cannot_be_mapped(tmp_path, field) -> None:
     with pytest.raises(ConfigError, match="would say who a person is"):
         project(tmp_path, "http://127.0.0.1:9", tables=CONTACTS.replace("Hs_Seniority__c", field))
+
+
+def test_an_account_that_is_a_person_never_lands(tmp_path) -> None:
+    held = org()
+    for number, person in ((5000, "true"), (5001, "false")):
+        record = company(number)
+        record["properties"]["is_person"] = person
+        held.put("companies", record)
+    with salesforce(held) as server:
+        settings = project(tmp_path, server.url)
+        accepted(settings)
+        held.now = later = DAY + timedelta(days=5)
+        record = company(5000, at=later)
+        record["properties"]["is_person"] = "true"
+        held.put("companies", record)
+        assert accepted(settings, later) == 0
+    assert {account(5000), account(5001)} & {row["account_id"] for row in landed(settings, "accounts")} == {
+        account(5001)
+    }
 
 
 def test_what_an_account_was_lands_as_rows_of_their_own_time(tmp_path) -> None:
@@ -139,7 +161,7 @@ def test_what_an_account_was_lands_as_rows_of_their_own_time(tmp_path) -> None:
         (-2, 600.0, "Berlin", "Germany"),
         (-5, 700.0, "Berlin", "Germany"),
     ]
-    assert {row["account_name"] for row in rows} == {"Company 3000 (company3000.com)"}
+    assert {(row["account_name"], row["is_deleted"]) for row in rows} == {("Company 3000 (company3000.com)", False)}
 
 
 def test_a_field_that_never_changed_is_known_since_the_org_tracks_it(tmp_path) -> None:
@@ -190,8 +212,38 @@ def test_an_org_that_tracks_nothing_lands_what_is(tmp_path) -> None:
         found = [finding.what for finding in check(settings) if not finding.ok]
     assert len(found) == 1
     assert found[0].startswith(
-        "crm: Account: Salesforce refused GET /services/data/v66.0/sobjects/AccountHistory/describe"
+        "crm: Account: the org keeps no AccountHistory. Set history tracking for fields of Account"
     )
+
+
+def test_rest_and_bulk_spell_times_and_numbers_alike() -> None:
+    types = {"Moved__c": "datetime", "Amount": "currency"}
+    by_rest = clean({"Moved__c": "2026-01-01T00:00:00.000+0000", "Amount": 1.0e7}, types, frozenset())
+    assert by_rest == clean({"Moved__c": "2026-01-01T00:00:00.000Z", "Amount": "1.0E7"}, types, frozenset())
+
+
+def page(text: str, **headers: str) -> httpx.Response:
+    return httpx.Response(200, text=text, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_a_page_of_a_job_is_whole_or_asked_for_again() -> None:
+    text = '"Id","Name"\n"1","Two\nlines, a ""quote"" and a \x00"\n"2",""\n'
+    told = {"sforce_numberofrecords": "2", "sforce_locator": "MTAw"}
+    assert read_page(page(text, **told), ["Id", "Name"], "Account") == (
+        [{"Id": "1", "Name": 'Two\nlines, a "quote" and a '}, {"Id": "2", "Name": None}],
+        "MTAw",
+    )
+    for broken in (
+        '"Id","Name"\n"1","x"\n',
+        '"Id","Name"\n"1","x"\n"2"\n',
+        "<html></html>",
+        '"Id","Name"\n"1","x"\n"2","',
+    ):
+        with pytest.raises(Again):
+            read_page(page(broken, **told), ["Id", "Name"], "Account")
+    with pytest.raises(TryLater, match="left Website out"):
+        read_page(page(text, **told), ["Id", "Website"], "Account")
+    assert read_page(page('"Id"\n', sforce_numberofrecords="0"), ["Id"], "Account") == ([], "null")
 
 
 def test_a_refused_load_leaves_the_cursor_where_it_was(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""A small demo company pulled from a server that speaks HubSpot or Salesforce gives the same ICP as from its files."""
+"""A small demo company pulled from a server that speaks HubSpot and BuiltWith, or Salesforce, gives the ICP of its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.demo_vendors import land_through_crm, use_hubspot, use_salesforce
+from flows.demo_vendors import land_through_vendors, use_builtwith, use_hubspot, use_salesforce
 from flows.ingest import pull_source
 from flows.refresh import refresh
 from flows.refresh_steps import build_features, derive_profile, plan_refresh, read_features
@@ -48,15 +48,18 @@ def ours(from_files: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_hubspot_publishes_the_icp_of_the_files(ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HUBSPOT_TOKEN", raising=False)
+def test_vendors_publish_the_icp_of_the_files(ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HUBSPOT_TOKEN", "BUILTWITH_KEY"):
+        monkeypatch.delenv(name, raising=False)
     vendors = tmp_path / "vendors"
     create(vendors, accounts=2000)
     use_hubspot(vendors)
+    use_builtwith(vendors)
     from_vendors = load(vendors)
     assert "people" not in from_vendors.sources
     now = _now(from_vendors)
-    land_through_crm(from_vendors, now, gated=False)
+    land_through_vendors(from_vendors, now, gated=False, lookups=2)
+    assert from_vendors.sources["technographics"].kind == "builtwith"
 
     # the CRM fails after its last day: whether that may be is the company's to say, and the reader is told
     keep_failure(from_vendors.lake, "crm", "HubSpot is down.", now)
@@ -85,7 +88,7 @@ def test_salesforce_gives_the_features_of_the_files(
     create(tmp_path / "org", accounts=2000)
     use_salesforce(tmp_path / "org")
     settings = load(tmp_path / "org")
-    land_through_crm(settings, _now(settings), gated=False)
+    land_through_vendors(settings, _now(settings), gated=False)
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     plan = plan_refresh(settings, "main", QUARTER, _now(settings))
