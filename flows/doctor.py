@@ -49,11 +49,11 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 def _source(settings: Settings, name: str) -> Iterator[Finding]:
     from icp.errors import IcpError
-    from icp.sources.kinds import CHECKED, module_of
+    from icp.sources.kinds import module_of
 
     source = settings.source(name)
     module = module_of(source.kind)
-    said = CHECKED[source.kind]
+    said = module.CHECKED
     try:
         lacking = module.missing(settings, name)
         if not lacking and hasattr(module, "standing"):

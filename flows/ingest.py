@@ -28,13 +28,14 @@ class FailedSource:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone."""
+    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone, notes."""
 
     accepted: tuple[str, ...]
     quarantined: tuple[str, ...]
     rows: int
     reports: tuple[str, ...]
     failed: tuple[FailedSource, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
@@ -61,7 +62,7 @@ def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
     lake = Lake(settings.lake)
     gate = check_landing(lake, staged, settings.dbt_project.parent)
     if gate.success:
-        lake.accept(staged, gate.to_dict())
+        lake.accept(staged, {**gate.to_dict(), **({"notes": list(staged.notes)} if staged.notes else {})})
         return True, ""
     lake.quarantine(staged, gate.to_dict())
     return False, gate.summary()
@@ -86,6 +87,7 @@ def ingest(
     quarantined: list[str] = []
     reports: list[str] = []
     failed: list[FailedSource] = []
+    notes: list[str] = []
     rows = 0
     with Lake(settings.lake).lock():
         for name in [source] if source else in_order(settings):
@@ -103,13 +105,14 @@ def ingest(
                 (accepted if kept else quarantined).append(staged.load_id)
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
+                notes += [f"source {name}: {note}" for note in staged.notes]
             if name in {each.name for each in failed}:
                 continue
             if len(quarantined) == refused:
                 keep_success(settings.lake, name, extracted_at)
             else:
                 keep_failure(settings.lake, name, "A load of it was refused; see `icp quarantine list`.", extracted_at)
-    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed))
+    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed), tuple(notes))
 
 
 def ingest_and_tell(

@@ -98,11 +98,13 @@ def ingest(
         result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
     raise_if_refused(result)
     if as_json:
-        typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows}))
+        typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows, "notes": result.notes}))
     elif not result.accepted:
         typer.echo("Nothing new to land.")
     else:
         typer.echo(f"{len(result.accepted)} load(s) accepted with {result.rows:,} rows.")
+        for note in result.notes:
+            typer.echo(note)
 
 
 @app.command()

@@ -13,6 +13,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
+from icp.config_analytics import (
+    ANALYTICS,
+    Ga4ExportSettings,
+    Ga4Settings,
+    PostHogExportSettings,
+    PostHogSettings,
+    SegmentSettings,
+    with_web_table,
+)
 from icp.config_salesforce import SALESFORCE, SalesforceSettings
 from icp.config_storage import StorageSettings, require_no_credential, scheme_of
 from icp.config_technographics import BUILTWITH, WAPPALYZER, BuiltWithSettings, WappalyzerSettings
@@ -224,10 +233,26 @@ VENDORS = {"hubspot": HUBSPOT, "salesforce": SALESFORCE, "builtwith": BUILTWITH,
 class SourceSettings(Section):
     """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files", "hubspot", "salesforce", "builtwith", "wappalyzer"]
+    kind: Literal[
+        "files",
+        "hubspot",
+        "salesforce",
+        "ga4",
+        "ga4_export",
+        "posthog",
+        "posthog_export",
+        "segment",
+        "builtwith",
+        "wappalyzer",
+    ]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
     salesforce: SalesforceSettings | None = None
+    ga4: Ga4Settings | None = None
+    ga4_export: Ga4ExportSettings | None = None
+    posthog: PostHogSettings | None = None
+    posthog_export: PostHogExportSettings | None = None
+    segment: SegmentSettings | None = None
     builtwith: BuiltWithSettings | None = None
     wappalyzer: WappalyzerSettings | None = None
     storage: StorageSettings | None = None
@@ -236,13 +261,14 @@ class SourceSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _usual_mapping(cls, value: Any) -> Any:
-        return with_default_mapping(value, VENDORS)
+        return with_web_table(with_default_mapping(value, VENDORS))
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if self.kind != "files" and self.storage is not None:
             raise ValueError("`storage` says where files lie: it belongs to a source of `kind: files`")
-        check_source(self.kind, self.tables, {name for name in VENDORS if getattr(self, name) is not None}, VENDORS)
+        sections = {name for name in (*VENDORS, *ANALYTICS) if getattr(self, name) is not None}
+        check_source(self.kind, {} if self.kind in ANALYTICS else self.tables, sections, VENDORS)
         return self
 
 

@@ -52,7 +52,7 @@ def campaign(kills: int, folder: Path, vendor: str, *, companies: int = COMPANIE
         rows = [_kill(killed, server, rng.randint(1, before), rng.uniform(0, 0.05)) for _ in range(kills)]
         _finish(killed)
     rows.append({"run": "clean", "calls_of_the_pull": before, **_compared(clean, killed)})
-    return pd.DataFrame(rows).assign(vendor=vendor)
+    return pd.DataFrame([{"vendor": vendor, **row} for row in rows])
 
 
 def _project(vendor: str, folder: Path, url: str) -> Settings:

@@ -50,8 +50,8 @@ class HubSpot:
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(int(seconds * 1000)),
         }
 
-    def refusal(self, fault: str) -> Reply | None:
-        return REFUSALS.get(fault)
+    def refusal(self, fault: str) -> Reply:
+        return REFUSALS[fault]
 
     def answer(self, server: Served, call: Call, fault: str | None) -> Reply:
         twice = fault == "duplicate_page"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from icp.fake_vendors.visits import Visits, visits_of_demo
+
 Record = dict[str, Any]
 KEPT_VALUES = 20
 ZONE = ZoneInfo("America/New_York")
@@ -25,6 +27,7 @@ class Portal:
 
     now: datetime
     versions: dict[str, dict[int, list[tuple[datetime, Record]]]] = field(default_factory=dict)
+    visits: Visits = field(default_factory=Visits)
     technographics: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _seen: dict[tuple[str, bool], tuple[datetime, list[Record]]] = field(default_factory=dict, repr=False)
@@ -91,11 +94,11 @@ class Portal:
 def portal_of_demo(directory: Path, now: datetime) -> Portal:
     """The demo company's CRM (`icp demo` or `icp.demo.create` made the folder), every extract dated as in its name.
 
-    What BuiltWith and Wappalyzer know of its companies is there, too.
+    What BuiltWith and Wappalyzer know of its companies, and who visited, is there, too.
     """
     from icp.fake_vendors.technographics import technographics_of_demo
 
-    portal = Portal(now, technographics=technographics_of_demo(directory))
+    portal = Portal(now, visits=visits_of_demo(directory), technographics=technographics_of_demo(directory))
     for kind in ("companies", "deals"):
         for file in sorted((directory / "extracts/crm").glob(f"{kind}_*.jsonl")):
             shown_from = day_of(file)

@@ -68,8 +68,8 @@ class Protocol(Interface):
         """The headers that tell a caller its limits."""
         ...
 
-    def refusal(self, fault: str) -> Reply | None:
-        """How this vendor words a fault of the script, `token_expiry` included; None for one that spoils an answer."""
+    def refusal(self, fault: str) -> Reply:
+        """How this vendor words a fault of the script, `token_expiry` included."""
         ...
 
     def answer(self, server: Served, call: Call, fault: str | None) -> Reply:

@@ -101,10 +101,12 @@ class Salesforce:
         self.used += 1
         return {"Sforce-Limit-Info": f"api-usage={self.used}/{self.rules.daily_calls or 100_000}"}
 
-    def refusal(self, fault: str) -> Reply | None:
-        return REFUSALS.get(fault)
+    def refusal(self, fault: str) -> Reply:
+        return REFUSALS[fault]
 
     def answer(self, server: Served, call: Call, fault: str | None) -> Reply:
+        if fault == "concurrent_limit":
+            return REFUSALS[fault]
         org = Org(server.portal, self.rules.hidden, self.rules.tracked)
         match = DATA.match(call.path)
         try:

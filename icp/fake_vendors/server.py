@@ -15,8 +15,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from icp.fake_vendors import technographics
+from icp.fake_vendors.ga4 import Ga4
 from icp.fake_vendors.hubspot import HubSpot
 from icp.fake_vendors.portal import Portal
+from icp.fake_vendors.posthog import PostHog
 from icp.fake_vendors.protocol import Call, Protocol, Reply
 from icp.fake_vendors.salesforce import OrgRules, Salesforce
 
@@ -71,6 +73,8 @@ class FakeVendors(ThreadingHTTPServer):
         self.protocols: tuple[Protocol, ...] = (
             HubSpot(),
             Salesforce(script.salesforce),
+            Ga4(),
+            PostHog(),
             technographics.BuiltWith(),
             technographics.Wappalyzer(),
         )
@@ -150,11 +154,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "token_expiry":
             self.server.token = ""
         if vendor.credentials(call) != self.server.token or not self.server.token:
-            return self._send(_worded(vendor, "token_expiry"))
+            return self._send(vendor.refusal("token_expiry"))
         if left < 0:
-            return self._send(_worded(vendor, "429"), {"Retry-After": "1"})
-        refused = _TRANSPORT.get(fault or "") or vendor.refusal(fault or "")
-        if refused is not None and fault != "token_expiry":
+            return self._send(vendor.refusal("429"), {"Retry-After": "1"})
+        refused = _TRANSPORT.get(fault or "") or (vendor.refusal(fault) if fault in _REFUSALS else None)
+        if refused is not None:
             return self._send(refused)
         if fault == "shrinking_list":
             self.server.portal.archive_one("companies")
@@ -184,12 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-def _worded(vendor: Protocol, fault: str) -> Reply:
-    reply = vendor.refusal(fault)
-    assert reply is not None
-    return reply
-
-
+_REFUSALS = {"429", "429_no_retry_after", "500", "daily_limit", "missing_scope"}
+"""Faults every vendor words in its own way."""
 _TRANSPORT = {
     "502": Reply(502, "<html>Bad gateway</html>", kind="text/html"),
     "html": Reply(200, "<html>We will be back soon</html>", kind="text/html"),

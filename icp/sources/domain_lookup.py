@@ -33,6 +33,8 @@ MOST_TRIES = 5
 """Pulls that find a domain unfinished before it counts as unknown until it is due again."""
 PENDING_AGAIN = timedelta(hours=1)
 
+CHECKED = "key and credits"
+
 
 class LookupApi(Protocol):
     """A vendor that can be asked for domains."""

@@ -27,6 +27,8 @@ from icp.sources.failures import FOLDER
 from icp.sources.mapping import TableReader
 from icp.sources.storage import Seen, stored
 
+CHECKED = "every path has files"
+
 
 @dataclass(frozen=True)
 class Extract:

@@ -29,6 +29,7 @@ from icp.sources.mapping import TableReader
 from icp.sources.pulling import readers_of, stage_pull
 
 WITHOUT_HISTORY = {"createdate", "hs_object_id", "hs_merged_object_ids"}
+CHECKED = "credentials, scopes and properties"
 
 
 def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: datetime) -> Iterator[StagedLoad]:

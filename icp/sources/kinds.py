@@ -1,22 +1,29 @@
-"""Which module reads which kind of source; loaded only when a source of that kind is read."""
+"""Which module reads which kind of source; each has `pull`, `missing` and `CHECKED`, what `missing` looks at.
+
+One that can say more when nothing is missing has `standing` (credits left at a vendor).
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from types import ModuleType
 
-CHECKED = {
-    "files": "every path has files",
-    "hubspot": "credentials, scopes and properties",
-    "salesforce": "credentials, objects and fields",
-    "builtwith": "key and credits",
-    "wappalyzer": "key and credits",
+MODULES = {
+    "files": "icp.sources.files",
+    "hubspot": "icp.sources.hubspot",
+    "salesforce": "icp.sources.salesforce",
+    "ga4": "icp.sources.ga4",
+    "ga4_export": "icp.sources.ga4_export",
+    "posthog": "icp.sources.posthog",
+    "posthog_export": "icp.sources.posthog_export",
+    "segment": "icp.sources.segment",
+    "builtwith": "icp.sources.domain_lookup",
+    "wappalyzer": "icp.sources.domain_lookup",
 }
-"""By kind what `icp doctor` has looked at when it finds nothing missing; a module with `standing` says more itself."""
 LOOKUPS = frozenset({"builtwith", "wappalyzer"})
-"""Kinds that are asked about companies other sources name; one module pulls them all."""
+"""Kinds that are asked about companies other sources name."""
 
 
-def module_of(kind: str) -> Any:
-    """The module of a kind: `pull` stages what is new, `missing` says what stands between the source and a pull."""
-    return import_module(f"icp.sources.{'domain_lookup' if kind in LOOKUPS else kind}")
+def module_of(kind: str) -> ModuleType:
+    """The module of a kind of source, loaded only when it is used."""
+    return import_module(MODULES[kind])

@@ -38,6 +38,7 @@ from icp.sources.salesforce_records import (
     types_of,
 )
 
+CHECKED = "credentials, objects and fields"
 PERSON = "IsPersonAccount"
 IDS_A_QUERY = 200
 HISTORY = ("Field", "OldValue", "NewValue", "CreatedDate")

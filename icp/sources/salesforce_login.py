@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import time
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 from icp.config import secret
 from icp.config_salesforce import SalesforceSettings
 from icp.config_vendors import is_private
 from icp.errors import ConfigError
-from icp.sources.oauth import TokenRefused, ask_for_token
+from icp.sources.oauth import TokenRefused, ask_for_token, clock_of, signed
 
 VENDOR = "Salesforce"
 VALID_SECONDS = 180
 """How long an assertion stands; Salesforce takes none that stands for more than five minutes."""
-SKEW_SECONDS = 30
 
 
 class Login:
@@ -46,63 +40,37 @@ class Login:
         return self._held[1]
 
     def _open(self) -> tuple[str, str]:
-        answer = self._ask(0)
-        if isinstance(answer, TokenRefused) and self.settings.login == "jwt":
-            skew = _skew(answer.date)
-            # an assertion is valid for minutes only: with a wrong clock of ours it is signed again by Salesforce's
-            answer = self._ask(skew) if abs(skew) > SKEW_SECONDS else answer
-        if isinstance(answer, TokenRefused):
-            raise ConfigError(_refused(self.settings, answer))
-        url = str(answer.get("instance_url", ""))
-        if not is_private(url):
-            raise ConfigError(f"Salesforce names no https address of the org (instance_url {url[:60]!r}).")
-        return str(answer["access_token"]), url.rstrip("/")
-
-    def _ask(self, skew: float) -> dict[str, Any] | TokenRefused:
         settings = self.settings
-        if settings.login == "jwt":
-            form = {
-                "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-                "assertion": self._assertion(time.time() + skew),
-            }
-        else:
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": secret(settings.client_id_env),
-                "client_secret": secret(settings.client_secret_env),
-            }
         url = f"{settings.login_url}/services/oauth2/token"
-        return ask_for_token(VENDOR, url, form, settings.retry.timeout_seconds)
+        form = self._signed(url) if settings.login == "jwt" else self._secret()
+        answer = ask_for_token(VENDOR, url, form, settings.retry.timeout_seconds)
+        if isinstance(answer, TokenRefused):
+            raise ConfigError(_refused(settings, answer))
+        instance = str(answer.get("instance_url", ""))
+        if not is_private(instance):
+            raise ConfigError(f"Salesforce names no https address of the org (instance_url {instance[:60]!r}).")
+        return str(answer["access_token"]), instance.rstrip("/")
 
-    def _assertion(self, now: float) -> str:
-        settings = self.settings
-        claims = {
-            "iss": secret(settings.client_id_env),
-            "sub": secret(settings.username_env),
-            "aud": settings.audience,
-            "exp": int(now) + VALID_SECONDS,
+    def _secret(self) -> dict[str, str]:
+        return {
+            "grant_type": "client_credentials",
+            "client_id": secret(self.settings.client_id_env),
+            "client_secret": secret(self.settings.client_secret_env),
         }
-        return signed(claims, private_key(settings.private_key_env))
 
-
-def signed(claims: dict[str, Any], key: bytes) -> str:
-    """A JSON web token over `claims`, signed RS256 (RFC 7515 and 7518) with a private key in PEM.
-
-    Raises:
-        ConfigError: The key is none.
-    """
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
-    try:
-        loaded = serialization.load_pem_private_key(key, password=None)
-    except (ValueError, TypeError):
-        raise ConfigError("The private key for Salesforce is no PEM key without a password.") from None
-    if not isinstance(loaded, rsa.RSAPrivateKey):
-        raise ConfigError("The private key for Salesforce is no RSA key. Make the certificate with RSA, 2048 bits.")
-    parts = (json.dumps(part, separators=(",", ":")).encode() for part in ({"alg": "RS256", "typ": "JWT"}, claims))
-    said = b".".join(map(_encoded, parts))
-    return (said + b"." + _encoded(loaded.sign(said, padding.PKCS1v15(), hashes.SHA256()))).decode()
+    def _signed(self, url: str) -> dict[str, str]:
+        """An assertion that is valid for minutes, by Salesforce's clock: a wrong one here does not matter."""
+        settings = self.settings
+        who = {"iss": secret(settings.client_id_env), "sub": secret(settings.username_env), "aud": settings.audience}
+        key = private_key(settings.private_key_env)
+        ends = clock_of(VENDOR, url, settings.retry.timeout_seconds).timestamp() + VALID_SECONDS
+        try:
+            assertion = signed({"alg": "RS256", "typ": "JWT"}, {**who, "exp": int(ends)}, key)
+        except ValueError as problem:
+            raise ConfigError(
+                f"{settings.private_key_env}: {problem}. Make the certificate with RSA, 2048 bits."
+            ) from None
+        return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
 
 
 def private_key(variable: str) -> bytes:
@@ -118,18 +86,6 @@ def private_key(variable: str) -> bytes:
     if not file.is_file():
         raise ConfigError(f"{variable} holds neither a private key (-----BEGIN ...) nor the path of a file with one.")
     return file.read_bytes()
-
-
-def _encoded(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
-def _skew(date: str | None) -> float:
-    """Seconds Salesforce's clock is ahead of ours."""
-    try:
-        return parsedate_to_datetime(str(date)).timestamp() - time.time()
-    except ValueError:
-        return 0.0
 
 
 def _refused(settings: SalesforceSettings, answer: TokenRefused) -> str:

@@ -43,7 +43,7 @@ def test_no_sql_reads_the_clock(path: Path) -> None:
 
 def test_only_dbt_opens_the_warehouse() -> None:
     users = [relative(p) for p in PYTHON if re.search(r"^\s*(import|from) duckdb", p.read_text(), re.MULTILINE)]
-    assert users == []
+    assert users == ["icp/fake_vendors/posthog.py"]  # runs the queries of a vendor that is a database; opens no file
 
 
 def test_no_grab_bag_modules() -> None:

@@ -20,7 +20,7 @@ from icp.lake import Lake
 from icp.sources import salesforce as source
 from icp.sources.http_client import Again
 from icp.sources.salesforce_csv import read_page
-from icp.sources.salesforce_records import full_id
+from icp.sources.salesforce_records import clean, full_id
 
 JWT = "      login: jwt"
 HISTORY = "      field_history: true"
@@ -161,7 +161,7 @@ def test_what_an_account_was_lands_as_rows_of_their_own_time(tmp_path) -> None:
         (-2, 600.0, "Berlin", "Germany"),
         (-5, 700.0, "Berlin", "Germany"),
     ]
-    assert {row["account_name"] for row in rows} == {"Company 3000 (company3000.com)"}
+    assert {(row["account_name"], row["is_deleted"]) for row in rows} == {("Company 3000 (company3000.com)", False)}
 
 
 def test_a_field_that_never_changed_is_known_since_the_org_tracks_it(tmp_path) -> None:
@@ -214,6 +214,12 @@ def test_an_org_that_tracks_nothing_lands_what_is(tmp_path) -> None:
     assert found[0].startswith(
         "crm: Account: the org keeps no AccountHistory. Set history tracking for fields of Account"
     )
+
+
+def test_rest_and_bulk_spell_times_and_numbers_alike() -> None:
+    types = {"Moved__c": "datetime", "Amount": "currency"}
+    by_rest = clean({"Moved__c": "2026-01-01T00:00:00.000+0000", "Amount": 1.0e7}, types, frozenset())
+    assert by_rest == clean({"Moved__c": "2026-01-01T00:00:00.000Z", "Amount": "1.0E7"}, types, frozenset())
 
 
 def page(text: str, **headers: str) -> httpx.Response:
