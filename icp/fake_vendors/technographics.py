@@ -155,8 +155,8 @@ class _Vendor:
     def domains(self, query: Mapping[str, str]) -> list[str]:
         raise NotImplementedError
 
-    def refusal(self, fault: str) -> Reply | None:
-        return _HTTP.get(fault) or self.worded.get(fault)
+    def refusal(self, fault: str) -> Reply:
+        return {**_HTTP, **self.worded}[fault]
 
     def told(
         self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
