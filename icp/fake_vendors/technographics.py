@@ -101,11 +101,23 @@ def _midnight(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=ZONE)
 
 
+_HTTP = {
+    "429": Reply(429, {"message": "too many requests"}, {"Retry-After": "0"}),
+    "429_no_retry_after": Reply(429, {"message": "too many requests"}),
+    "missing_scope": Reply(403, {"message": "your plan has no API"}),
+}
+
+
+def _coded(code: int, message: str) -> Reply:
+    return Reply(200, {"Results": [], "Errors": [{"Lookup": None, "Message": message, "Code": code}]})
+
+
 class _Vendor:
     """What both protocols do alike."""
 
     paths: tuple[str, str]
     most: int
+    worded: Mapping[str, Reply]
 
     def speaks(self, path: str) -> bool:
         return path in self.paths
@@ -129,7 +141,7 @@ class _Vendor:
         if len(domains) > self.most:
             return Reply(400, {"message": "too many domains"})
         if not held.charge(len(domains)):
-            return self.refusal("daily_limit")
+            return self.worded["daily_limit"]
         held.asked += domains
         told = domains[1:] if fault == "shrinking_list" else domains * 2 if fault == "duplicate_page" else domains
         content, headers = self.told(held, told, call.query, now, len(domains))
@@ -144,7 +156,7 @@ class _Vendor:
         raise NotImplementedError
 
     def refusal(self, fault: str) -> Reply:
-        raise NotImplementedError
+        return {**_HTTP, **self.worded}[fault]
 
     def told(
         self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
@@ -157,6 +169,11 @@ class BuiltWith(_Vendor):
 
     paths = ("/v22/api.json", "/usagev2/api.json")
     most = 16
+    worded: Mapping[str, Reply] = {
+        "token_expiry": _coded(-2, "wrong key"),
+        "daily_limit": _coded(-3, "no credits left"),
+        "500": _coded(-99, "internal"),
+    }
 
     def credentials(self, call: Call) -> str:
         return call.query.get("KEY", "")
@@ -166,12 +183,6 @@ class BuiltWith(_Vendor):
 
     def domains(self, query: Mapping[str, str]) -> list[str]:
         return [name for name in query.get("LOOKUP", "").split(",") if name]
-
-    def refusal(self, fault: str) -> Reply:
-        code, message = {"daily_limit": (-3, "no credits left"), "500": (-99, "internal")}.get(fault, (-2, "wrong key"))
-        if fault in _HTTP:
-            return _HTTP[fault]
-        return Reply(200, {"Results": [], "Errors": [{"Lookup": None, "Message": message, "Code": code}]})
 
     def told(
         self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
@@ -186,6 +197,11 @@ class Wappalyzer(_Vendor):
 
     paths = ("/v2/lookup/", "/v2/credits/balance/")
     most = 10
+    worded: Mapping[str, Reply] = {
+        "token_expiry": Reply(403, {"message": "Forbidden"}),
+        "daily_limit": Reply(403, {"message": "You have no credits left"}),
+        "500": Reply(500, {"message": "internal error"}),
+    }
 
     def credentials(self, call: Call) -> str:
         return {name.lower(): value for name, value in call.headers.items()}.get("x-api-key", "")
@@ -196,23 +212,11 @@ class Wappalyzer(_Vendor):
     def domains(self, query: Mapping[str, str]) -> list[str]:
         return [urlsplit(url).hostname or "" for url in query.get("urls", "").split(",")]
 
-    def refusal(self, fault: str) -> Reply:
-        if fault in _HTTP or fault == "500":
-            return _HTTP.get(fault, Reply(500, {"message": "internal error"}))
-        return Reply(403, {"message": "You have no credits left" if fault == "daily_limit" else "Forbidden"})
-
     def told(
         self, held: Technographics, domains: list[str], query: Mapping[str, str], now: datetime, charged: int
     ) -> tuple[Any, dict[str, str]]:
         spent = {"wappalyzer-credits-spent": str(charged), "wappalyzer-credits-remaining": str(held.credits)}
         return [_looked_up(held, domain, now) for domain in domains], spent
-
-
-_HTTP = {
-    "429": Reply(429, {"message": "too many requests"}, {"Retry-After": "0"}),
-    "429_no_retry_after": Reply(429, {"message": "too many requests"}),
-    "missing_scope": Reply(403, {"message": "your plan has no API"}),
-}
 
 
 def _result(held: Technographics, domain: str, query: Mapping[str, str], now: datetime) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from icp.config import Settings, load
 from icp.lake import Lake
 from icp.sources import files
 
-SEEDS = Path(__file__).resolve().parents[3].parent / "shared/data/fivetran_seeds"
+SEEDS = Path(__file__).resolve().parents[3] / "shared/data/fivetran_seeds"
 NOW = datetime(2026, 10, 2, tzinfo=UTC)
 ACCOUNTS = """\
   crm:
