@@ -12,38 +12,61 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
+import stamina
 
 from icp.config import secret
-from icp.config_vendors import LOCAL_HOSTS
+from icp.config_vendors import RetrySection, is_private
 from icp.errors import ConfigError, TryLater
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 3600
 
 
-def access_token(key_env: str, scope: str, timeout: float) -> str:
+class _Unavailable(httpx.HTTPError):
+    """Google's login does not answer properly now."""
+
+
+def access_token(key_env: str, scope: str, retry: RetrySection) -> str:
     """A new access token.
 
     Raises:
         ConfigError: The key is missing or broken, or Google refuses it.
-        TryLater: Google does not answer now.
+        TryLater: Google does not answer, however often it is asked.
     """
     key = read_key(key_env)
-    url = str(key["token_uri"])
     try:
-        moment = _its_clock(httpx.get(url, timeout=timeout))
-        form = {"grant_type": GRANT, "assertion": assertion(key, scope, moment)}
-        answer = httpx.post(url, data=form, timeout=timeout)
-        content = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else None
-    except (httpx.HTTPError, ValueError) as problem:
-        raise TryLater(f"Google gave no access token ({type(problem).__name__}). Run `icp ingest` again.") from None
-    if answer.status_code >= 500 or answer.status_code == 429 or not isinstance(content, dict):
-        raise TryLater(f"Google gave no access token ({answer.status_code}). Run `icp ingest` again.")
-    if "access_token" not in content:
-        why = str(content.get("error_description") or content.get("error") or answer.status_code)[:200]
+        for attempt in stamina.retry_context(
+            on=httpx.HTTPError,
+            attempts=retry.attempts,
+            timeout=None,
+            wait_initial=retry.first_wait_seconds,
+            wait_max=retry.longest_wait_seconds,
+            wait_jitter=retry.first_wait_seconds,
+        ):
+            with attempt:
+                return _exchanged(key, scope, retry.timeout_seconds)
+    except httpx.HTTPError as problem:
+        why = str(problem) if isinstance(problem, _Unavailable) else type(problem).__name__
+        raise TryLater(f"Google gave no access token ({why}). Run `icp ingest` again.") from None
+    raise AssertionError("the retries end in a token or an error")
+
+
+def _exchanged(key: Mapping[str, Any], scope: str, timeout: float) -> str:
+    url = str(key["token_uri"])
+    moment = _its_clock(httpx.get(url, timeout=timeout))
+    form = {"grant_type": GRANT, "assertion": assertion(key, scope, moment)}
+    answer = httpx.post(url, data=form, timeout=timeout)
+    if answer.status_code >= 500 or answer.status_code == 429:
+        raise _Unavailable(f"it answered {answer.status_code}")
+    try:
+        content = answer.json()
+    except ValueError:
+        raise _Unavailable("it answered no JSON") from None
+    if not isinstance(content, dict) or "access_token" not in content:
+        said = content if isinstance(content, dict) else {}
+        why = str(said.get("error_description") or said.get("error") or answer.status_code)[:200]
         raise ConfigError(f"Google refused the key of {key['client_email']}: {why}. Make a new key of the account.")
     return str(content["access_token"])
 
@@ -69,8 +92,7 @@ def read_key(key_env: str) -> Mapping[str, Any]:
     ]
     if lacking:
         raise ConfigError(f"{key_env}: the key lacks {', '.join(lacking)}. It must be that of a service account.")
-    parts = urlsplit(str(key["token_uri"]))
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
+    if not is_private(str(key["token_uri"])):
         raise ConfigError(f"{key_env}: the key's token_uri must be https. Download the key again.")
     return dict(key)
 
@@ -105,8 +127,8 @@ def _encoded(data: bytes) -> str:
 
 
 def _its_clock(answer: httpx.Response) -> datetime:
-    return parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else _undated()
-
-
-def _undated() -> datetime:
-    raise TryLater("Google's login answered without its time. Run `icp ingest` again.")
+    try:
+        moment: datetime = parsedate_to_datetime(answer.headers.get("date", ""))
+        return moment
+    except ValueError:
+        raise _Unavailable("it answered without its time") from None
