@@ -26,7 +26,7 @@ setup-dev: $(VENV)/.dev          ## the environment with the tools of developmen
 demo: $(VENV)/.runtime           ## the main job on the bundled demo company, eight quarters
 	@$(BIN)/icp demo --directory demo
 
-demo-vendors: $(VENV)/.runtime   ## the same company pulled over HubSpot's protocol from a local server: the same ICP
+demo-vendors: $(VENV)/.runtime   ## the same company pulled over HubSpot's and BuiltWith's protocols from a local server: the same ICP
 	@$(BIN)/icp demo --directory demo-vendors --vendors
 
 test: $(VENV)/.dev               ## every test

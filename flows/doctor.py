@@ -53,10 +53,13 @@ def _source(settings: Settings, name: str) -> Iterator[Finding]:
 
     source = settings.source(name)
     module = module_of(source.kind)
+    said = module.CHECKED
     try:
         lacking = module.missing(settings, name)
+        if not lacking and hasattr(module, "standing"):
+            said = module.standing(settings, name)
     except IcpError as problem:
         lacking = [str(problem)]
     yield from (Finding(False, f"{name}: {what}") for what in lacking)
     if not lacking:
-        yield Finding(True, f"{name} ({source.kind}): {module.CHECKED}")
+        yield Finding(True, f"{name} ({source.kind}): {said}")

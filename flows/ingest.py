@@ -47,6 +47,13 @@ def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
 
 
+def in_order(settings: Settings) -> list[str]:
+    """The sources as they are landed: those that look companies up come after those that say which companies there are."""
+    from icp.sources.kinds import LOOKUPS
+
+    return sorted(settings.sources, key=lambda name: settings.sources[name].kind in LOOKUPS)
+
+
 def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
     """Gate one staged load: accepted loads become visible, refused ones go to quarantine with their report."""
     from flows.gates import check_landing
@@ -83,7 +90,7 @@ def ingest(
     notes: list[str] = []
     rows = 0
     with Lake(settings.lake).lock():
-        for name in [source] if source else list(settings.sources):
+        for name in [source] if source else in_order(settings):
             say(f"landing {name}")
             try:
                 pulled = run(pull_source)(settings, name, extracted_at)
@@ -91,7 +98,7 @@ def ingest(
                 failed.append(FailedSource(name, str(problem), problem.exit_code))
                 if name in settings.sources:
                     keep_failure(settings.lake, name, str(problem), extracted_at)
-                continue
+                pulled = list(problem.staged)
             refused = len(quarantined)
             for staged in pulled:
                 kept, report = run(check_and_keep)(settings, staged)
@@ -99,6 +106,8 @@ def ingest(
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
                 notes += [f"source {name}: {note}" for note in staged.notes]
+            if name in {each.name for each in failed}:
+                continue
             if len(quarantined) == refused:
                 keep_success(settings.lake, name, extracted_at)
             else:

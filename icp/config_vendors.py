@@ -145,15 +145,15 @@ class VendorKind:
     personal: frozenset[str] = frozenset()
 
 
-VENDORS = {"hubspot": VendorKind("HubSpot", HUBSPOT_TABLES, ASKED_FOR, PERSONAL)}
+HUBSPOT = VendorKind("HubSpot", HUBSPOT_TABLES, ASKED_FOR, PERSONAL)
 
 
-def with_default_mapping(source: Any) -> Any:
+def with_default_mapping(source: Any, vendors: Mapping[str, VendorKind]) -> Any:
     """Fill in what a pulled source does not say: its tables, and the usual field of every column not mapped."""
-    if not isinstance(source, dict) or source.get("kind") not in VENDORS:
+    kind = source.get("kind") if isinstance(source, dict) else None
+    if not isinstance(kind, str) or kind not in vendors:
         return source
-    kind = source["kind"]
-    vendor = VENDORS[kind]
+    vendor = vendors[kind]
     tables = source.get("tables") or {name: {} for name in vendor.asked_for}
     if not isinstance(tables, dict):
         return source
@@ -161,13 +161,14 @@ def with_default_mapping(source: Any) -> Any:
     return {**source, "tables": filled, kind: source.get(kind) or {}}
 
 
-def check_source(kind: str, tables: Mapping[str, Any], sections: Set[str]) -> None:
+def check_source(kind: str, tables: Mapping[str, Any], sections: Set[str], vendors: Mapping[str, VendorKind]) -> None:
     """Hold a source against what its kind allows.
 
     Args:
         kind: The kind of the source.
         tables: Its table mappings.
         sections: The sections about vendors it has.
+        vendors: Kinds that are pulled.
 
     Raises:
         ValueError: A section of another kind, a file where an API is read, a table the vendor does not fill, a column
@@ -175,7 +176,7 @@ def check_source(kind: str, tables: Mapping[str, Any], sections: Set[str]) -> No
     """
     for other in sorted(sections - {kind}):
         raise ValueError(f"`{other}` belongs to a source of `kind: {other}`")
-    vendor = VENDORS.get(kind)
+    vendor = vendors.get(kind)
     for name, table in tables.items():
         if vendor is None and not table.path:
             raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
@@ -183,12 +184,23 @@ def check_source(kind: str, tables: Mapping[str, Any], sections: Set[str]) -> No
             raise ValueError(f"table {name} is pulled from {vendor.title}: remove `path`, `format` and `effective_at`")
     if vendor is None:
         return
+    _check_vendor(vendor, tables)
+
+
+def _check_vendor(vendor: VendorKind, tables: Mapping[str, Any]) -> None:
     if not set(tables) <= set(vendor.tables):
         known = ", ".join(f"`{name}`" for name in vendor.tables)
         raise ValueError(f"{vendor.title} fills {known}; map other tables in a source of their own")
+    personal = {name.lower() for name in vendor.personal}
     for name, column in tables["contacts"].columns.items() if "contacts" in tables else ():
-        if column.as_ != "email_domain" and vendor.personal & set(column.source_columns):
+        if column.as_ != "email_domain" and any(_is_personal(path, personal) for path in column.source_columns):
             raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+
+
+def _is_personal(path: str, personal: Set[str]) -> bool:
+    """Whether a path leads to a field that says who a person is; the company of a contact is none."""
+    relation, _, last = path.lower().rpartition(".")
+    return path.lower() in personal or (last in personal and relation != "account")
 
 
 def _filled(usual: dict[str, str], table: Any) -> Any:

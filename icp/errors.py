@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class IcpError(Exception):
-    """Base of every error shown to the user as one clear message."""
+    """Base of every error shown to the user as one clear message.
+
+    `staged` are loads that are whole all the same (answers paid for before a vendor failed): they land before it is shown.
+    """
 
     exit_code = 1
+    staged: tuple[Any, ...] = ()
 
 
 class ConfigError(IcpError):

@@ -14,11 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from icp.fake_vendors import technographics
 from icp.fake_vendors.ga4 import Ga4
 from icp.fake_vendors.hubspot import HubSpot
 from icp.fake_vendors.portal import Portal
 from icp.fake_vendors.posthog import PostHog
 from icp.fake_vendors.protocol import Call, Protocol, Reply
+from icp.fake_vendors.salesforce import OrgRules, Salesforce
 
 FAULTS = (
     "429",
@@ -47,6 +49,7 @@ class Script:
         faults: Fault by number of the call, counted from 1.
         calls_per_interval: Calls answered within `interval_seconds`; 429 beyond.
         slow_seconds: How long a slow answer pauses in the middle.
+        salesforce: What is particular about the Salesforce org.
     """
 
     token: str = "fake-token"
@@ -54,6 +57,7 @@ class Script:
     calls_per_interval: int = 190
     interval_seconds: float = 10.0
     slow_seconds: float = 5.0
+    salesforce: OrgRules = field(default_factory=OrgRules)
 
 
 class FakeVendors(ThreadingHTTPServer):
@@ -66,7 +70,14 @@ class FakeVendors(ThreadingHTTPServer):
         self.portal, self.script = portal, script
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
-        self.protocols: tuple[Protocol, ...] = (HubSpot(), Ga4(), PostHog())
+        self.protocols: tuple[Protocol, ...] = (
+            HubSpot(),
+            Salesforce(script.salesforce),
+            Ga4(),
+            PostHog(),
+            technographics.BuiltWith(),
+            technographics.Wappalyzer(),
+        )
         self._window_start, self._in_window = time.monotonic(), 0
         self._lock = threading.Lock()
 

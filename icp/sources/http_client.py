@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import stamina
@@ -25,19 +25,40 @@ GOOD = (200, 201, 207)
 
 
 class Again(Exception):
-    """This attempt failed in a way that often passes; `wait` is what the vendor asked for."""
+    """This attempt failed in a way that often passes; `wait` is what the vendor asked for.
 
-    def __init__(self, what: str, wait: float | None = None) -> None:
+    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way.
+    """
+
+    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False) -> None:
         super().__init__(what)
-        self.wait = wait
+        self.wait, self.unpaid = wait, unpaid
+
+
+class Refused(ConfigError):
+    """The vendor refused one call for good; `code` is its own word for why."""
+
+    def __init__(self, what: str, code: str) -> None:
+        super().__init__(what)
+        self.code = code
 
 
 class _Expired(Exception):
     """The token was refused; a new one may help."""
 
 
-def as_json(answer: httpx.Response) -> Any:
-    """The JSON object an answer holds.
+class Meter(Protocol):
+    """Counts what attempts of one call cost where a vendor sells answers."""
+
+    def reserve(self) -> None:
+        """An attempt is about to be made; raises when its cost is not there."""
+
+    def release(self) -> None:
+        """That attempt cost nothing: it did not reach the vendor, or was refused."""
+
+
+def as_json(answer: httpx.Response, shape: type = dict) -> Any:
+    """The JSON object (or what `shape` says) an answer holds.
 
     Raises:
         Again: It holds something else.
@@ -45,10 +66,10 @@ def as_json(answer: httpx.Response) -> Any:
     try:
         content = answer.json()
     except ValueError:
-        kind = "HTML" if answer.text.lstrip()[:1] == "<" else "text that is not JSON"
-        raise Again(f"it answered {kind}") from None
-    if not isinstance(content, dict):
-        raise Again("it answered JSON that is no object")
+        is_page = answer.text.lstrip()[:1] == "<"  # of some proxy on the way
+        raise Again(f"it answered {'HTML' if is_page else 'text that is not JSON'}", unpaid=is_page) from None
+    if not isinstance(content, shape):
+        raise Again(f"it answered JSON that is no {'object' if shape is dict else 'list'}")
     return content
 
 
@@ -58,6 +79,7 @@ class VendorClient:
     Attributes:
         vendor: The vendor's name, for messages.
         server_time: The `Date` of the first answer: the vendor's own clock when the pull began; None before.
+        headers: Those of the last answer.
     """
 
     def __init__(
@@ -76,6 +98,7 @@ class VendorClient:
         """
         self.vendor = vendor
         self.server_time: str | None = None
+        self.headers = httpx.Headers()
         self._retry = retry
         self._token = token
         self._base = base_url
@@ -100,6 +123,7 @@ class VendorClient:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         read: Callable[[httpx.Response], Any] = as_json,
+        meter: Meter | None = None,
     ) -> Any:
         """What `read` makes of the answer of one call: its JSON object where nothing is said.
 
@@ -109,24 +133,31 @@ class VendorClient:
             params: The query.
             body: Sent as JSON.
             headers: More of them; the credentials are added.
-            read: Raises `Again` for an answer that is not whole, which is then asked for again.
+            read: Raises `Again` for an answer that is not whole, which is then asked for again; what else it raises is
+                a refusal.
+            meter: Counts the attempts.
 
         Raises:
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
-            ConfigError: The vendor refused the call: wrong key, missing scope, wrong address.
+            ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
         request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
-            return self._repeated(method, path, request, read)
+            return self._repeated(method, path, request, read, meter)
         except _Expired as refusal:
             raise ConfigError(str(refusal)) from None
         except Again as problem:
-            raise TryLater(
-                f"{self.vendor} could not be read: {problem} ({self._retry.attempts} attempts). Nothing of this pull "
-                "is kept; the next `icp ingest` repeats it."
-            ) from None
+            attempts = f"{self._retry.attempts} attempts"
+            raise TryLater(f"{self.vendor} could not be read: {problem} ({attempts}). {self._manners.kept}") from None
 
-    def _repeated(self, method: str, path: str, request: dict[str, Any], read: Callable[[httpx.Response], Any]) -> Any:
+    def _repeated(
+        self,
+        method: str,
+        path: str,
+        request: dict[str, Any],
+        read: Callable[[httpx.Response], Any],
+        meter: Meter | None,
+    ) -> Any:
         fresh = False
         for attempt in stamina.retry_context(
             on=_wait,
@@ -138,34 +169,53 @@ class VendorClient:
         ):
             with attempt:
                 try:
-                    return self._once(method, path, request, read, fresh)
+                    return self._once(method, path, request, read, meter, fresh)
                 except _Expired:
                     if fresh:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
-                    return self._once(method, path, request, read, fresh)
+                    return self._once(method, path, request, read, meter, fresh)
         raise AssertionError("the retries end in an answer or an error")
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
     def _once(
-        self, method: str, path: str, request: dict[str, Any], read: Callable[[httpx.Response], Any], fresh: bool
+        self,
+        method: str,
+        path: str,
+        request: dict[str, Any],
+        read: Callable[[httpx.Response], Any],
+        meter: Meter | None,
+        fresh: bool,
     ) -> Any:
         self._pace()
         token = self._token(fresh)
         self._secrets.add(token)
         base = self._base if isinstance(self._base, str) else self._base()
         sent = {**request, "headers": {**request["headers"], **self._manners.credentials(token)}}
+        sent["params"] = {**(request["params"] or {}), **self._manners.parameters(token)} or None
+        if meter is not None:
+            meter.reserve()
         try:
             answer = self._http.request(method, base + path, **sent)
+        except httpx.ConnectError as problem:
+            _free(meter)
+            raise Again(f"the connection failed ({type(problem).__name__})") from None
         except httpx.TimeoutException:
             raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
             raise Again(f"the connection failed ({type(problem).__name__})") from None
+        self.headers = answer.headers
         self._note_limits(answer.headers)
         if answer.status_code not in GOOD:
+            _free(meter)
             raise self._problem(answer, f"{method} {path}")
-        content = read(answer)
+        try:
+            content = read(answer)
+        except Exception as problem:
+            if not isinstance(problem, Again) or problem.unpaid:
+                _free(meter)
+            raise
         self.server_time = self.server_time or answer.headers.get("date")
         return content
 
@@ -173,6 +223,9 @@ class VendorClient:
         status, manners = answer.status_code, self._manners
         refusal = self._refusal(answer)
         said = f", {self.redacted(refusal.message)[:SHOWN]!r}" if refusal.message else ""
+        verdict = manners.verdict(status, refusal)
+        if verdict is not None:
+            return verdict
         if manners.is_used_up(status, refusal):
             return self._spent()
         if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
@@ -181,8 +234,10 @@ class VendorClient:
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            return ConfigError(f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}")
-        return ConfigError(f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`.")
+            said = f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}"
+        else:
+            said = f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`."
+        return Refused(said, refusal.code)
 
     def _refusal(self, answer: httpx.Response) -> Refusal:
         try:
@@ -218,6 +273,13 @@ class VendorClient:
         wait = self._not_before - time.monotonic()
         if wait > 0:
             time.sleep(wait)
+        if self._manners.calls_per_second:
+            self._not_before = time.monotonic() + 1 / self._manners.calls_per_second
+
+
+def _free(meter: Meter | None) -> None:
+    if meter is not None:
+        meter.release()
 
 
 def _wait(problem: Exception) -> bool | float:

@@ -7,9 +7,10 @@ from typing import Any
 
 from icp.config import secret
 from icp.config_vendors import HubSpotSettings
-from icp.errors import TryLater
+from icp.errors import ConfigError, TryLater
 from icp.sources.http_client import VendorClient
 from icp.sources.manners import Manners, Refusal, number
+from icp.sources.oauth import TokenRefused, ask_for_token
 
 Record = dict[str, Any]
 VENDOR = "HubSpot"
@@ -199,10 +200,6 @@ def _tokens(settings: HubSpotSettings) -> Callable[[bool], str]:
 
 
 def _refreshed(settings: HubSpotSettings) -> str:
-    import httpx
-
-    from icp.errors import ConfigError
-
     oauth = settings.oauth
     assert oauth is not None
     form = {
@@ -211,13 +208,7 @@ def _refreshed(settings: HubSpotSettings) -> str:
         "client_secret": secret(oauth.client_secret_env),
         "refresh_token": secret(oauth.refresh_token_env),
     }
-    try:
-        answer = httpx.post(f"{settings.base_url}/oauth/v1/token", data=form, timeout=settings.retry.timeout_seconds)
-        status, content = answer.status_code, answer.json() if answer.status_code == 200 else {}
-    except (httpx.HTTPError, ValueError) as problem:
-        raise TryLater(f"HubSpot gave no access token ({type(problem).__name__}). Run `icp ingest` again.") from None
-    if status >= 500 or status == 429:
-        raise TryLater(f"HubSpot gave no access token ({status}). Run `icp ingest` again.")
-    if not isinstance(content, dict) or "access_token" not in content:
-        raise ConfigError(f"HubSpot refused the app's refresh token ({status}). Authorise the app again.")
-    return str(content["access_token"])
+    answer = ask_for_token(VENDOR, f"{settings.base_url}/oauth/v1/token", form, settings.retry.timeout_seconds)
+    if isinstance(answer, TokenRefused):
+        raise ConfigError(f"HubSpot refused the app's refresh token ({answer.status}). Authorise the app again.")
+    return str(answer["access_token"])

@@ -23,19 +23,31 @@ class Manners:
         new_key: What to do about refused credentials.
         more_rights: What to do about a call the credentials may not make.
         renewed: When a daily limit starts anew.
+        kept: What becomes of a pull that fails.
+        calls_per_second: How fast the vendor may be asked; 0 is as fast as it answers.
     """
 
     new_key = "Make a new key or token."
     more_rights = "Add the scope to the app."
     renewed = "usually at midnight"
+    kept = "Nothing of this pull is kept; the next `icp ingest` repeats it."
+    calls_per_second = 0.0
 
     def credentials(self, token: str) -> dict[str, str]:
         """The headers that carry the token."""
         return {"Authorization": f"Bearer {token}"}
 
+    def parameters(self, token: str) -> dict[str, str]:
+        """The parameters of a URL that carry the token, where a vendor takes it nowhere else."""
+        return {}
+
     def refusal(self, content: Any) -> Refusal:
         """What the JSON of an error says."""
         return Refusal(str(content.get("message", ""))) if isinstance(content, dict) else Refusal()
+
+    def verdict(self, status: int, refusal: Refusal) -> Exception | None:
+        """The error to raise where this vendor means something of its own; None where it means what others mean."""
+        return None
 
     def is_used_up(self, status: int, refusal: Refusal) -> bool:
         """Whether nothing more can be read today."""

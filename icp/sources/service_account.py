@@ -5,27 +5,21 @@ The statement is dated by Google's clock, read from the answer to an empty reque
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import stamina
 
 from icp.config import secret
 from icp.config_vendors import RetrySection, is_private
 from icp.errors import ConfigError, TryLater
+from icp.sources.oauth import TokenRefused, ask_for_token, clock_of, signed
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 3600
-
-
-class _Unavailable(httpx.HTTPError):
-    """Google's login does not answer properly now."""
 
 
 def access_token(key_env: str, scope: str, retry: RetrySection) -> str:
@@ -36,39 +30,27 @@ def access_token(key_env: str, scope: str, retry: RetrySection) -> str:
         TryLater: Google does not answer, however often it is asked.
     """
     key = read_key(key_env)
-    try:
-        for attempt in stamina.retry_context(
-            on=httpx.HTTPError,
-            attempts=retry.attempts,
-            timeout=None,
-            wait_initial=retry.first_wait_seconds,
-            wait_max=retry.longest_wait_seconds,
-            wait_jitter=retry.first_wait_seconds,
-        ):
-            with attempt:
-                return _exchanged(key, scope, retry.timeout_seconds)
-    except httpx.HTTPError as problem:
-        why = str(problem) if isinstance(problem, _Unavailable) else type(problem).__name__
-        raise TryLater(f"Google gave no access token ({why}). Run `icp ingest` again.") from None
+    for attempt in stamina.retry_context(
+        on=TryLater,
+        attempts=retry.attempts,
+        timeout=None,
+        wait_initial=retry.first_wait_seconds,
+        wait_max=retry.longest_wait_seconds,
+        wait_jitter=retry.first_wait_seconds,
+    ):
+        with attempt:
+            return _exchanged(key, scope, retry.timeout_seconds)
     raise AssertionError("the retries end in a token or an error")
 
 
 def _exchanged(key: Mapping[str, Any], scope: str, timeout: float) -> str:
     url = str(key["token_uri"])
-    moment = _its_clock(httpx.get(url, timeout=timeout))
-    form = {"grant_type": GRANT, "assertion": assertion(key, scope, moment)}
-    answer = httpx.post(url, data=form, timeout=timeout)
-    if answer.status_code >= 500 or answer.status_code == 429:
-        raise _Unavailable(f"it answered {answer.status_code}")
-    try:
-        content = answer.json()
-    except ValueError:
-        raise _Unavailable("it answered no JSON") from None
-    if not isinstance(content, dict) or "access_token" not in content:
-        said = content if isinstance(content, dict) else {}
-        why = str(said.get("error_description") or said.get("error") or answer.status_code)[:200]
+    form = {"grant_type": GRANT, "assertion": assertion(key, scope, clock_of("Google", url, timeout))}
+    told = ask_for_token("Google", url, form, timeout)
+    if isinstance(told, TokenRefused):
+        why = (told.said or told.error or str(told.status))[:200]
         raise ConfigError(f"Google refused the key of {key['client_email']}: {why}. Make a new key of the account.")
-    return str(content["access_token"])
+    return str(told["access_token"])
 
 
 def read_key(key_env: str) -> Mapping[str, Any]:
@@ -99,10 +81,6 @@ def read_key(key_env: str) -> Mapping[str, Any]:
 
 def assertion(key: Mapping[str, Any], scope: str, moment: datetime) -> str:
     """The signed statement: who asks for what, valid for an hour from `moment` (RS256)."""
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
     issued = int(moment.timestamp())
     claims = {
         "iss": key["client_email"],
@@ -112,23 +90,7 @@ def assertion(key: Mapping[str, Any], scope: str, moment: datetime) -> str:
         "exp": issued + LIFE_SECONDS,
     }
     header = {"alg": "RS256", "typ": "JWT", "kid": key.get("private_key_id", "")}
-    signed = ".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
     try:
-        private = serialization.load_pem_private_key(str(key["private_key"]).encode(), password=None)
-    except ValueError:
-        raise ConfigError("The service account's private key cannot be read. Download the key again.") from None
-    if not isinstance(private, RSAPrivateKey):
-        raise ConfigError("The service account's private key is no RSA key. Download the key again.")
-    return f"{signed}.{_encoded(private.sign(signed.encode(), PKCS1v15(), hashes.SHA256()))}"
-
-
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _its_clock(answer: httpx.Response) -> datetime:
-    try:
-        moment: datetime = parsedate_to_datetime(answer.headers.get("date", ""))
-        return moment
-    except ValueError:
-        raise _Unavailable("it answered without its time") from None
+        return signed(header, claims, str(key["private_key"]).encode())
+    except ValueError as problem:
+        raise ConfigError(f"The service account's key: {problem}. Download it again.") from None
