@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 KEY = ["day", "company"]
 COUNTS = ["sessions", "views", "key_events", "pricing", "product", "content"]
+RESTATED_DAYS = 3
 COLUMNS = [*KEY, *COUNTS, "channel"]
 NAMES = {
     "date": "day",
@@ -59,10 +60,10 @@ class Visits:
             return self._held[1]
 
     def forget_one(self, now: datetime) -> None:
-        """The newest company's day turns out to have been no visit, as analytics finds out while we read."""
+        """A company's day turns out to have been no visit, as analytics finds out about the last days while we read."""
         rows = self.at(now)
-        if len(rows):
-            self.put(rows.tail(1).assign(**dict.fromkeys(COUNTS, 0)), now)
+        recent = rows[rows["day"] > rows["day"].max() - timedelta(days=RESTATED_DAYS)] if len(rows) else rows
+        self.put(recent.head(1).assign(**dict.fromkeys(COUNTS, 0)), now)
 
 
 def visits_of_demo(directory: Path, zone: str = "America/New_York") -> Visits:

@@ -99,7 +99,7 @@ def stage(
             f"{too_late:,} events are of days read more than {section.lookback_days} days ago and were not counted; "
             "raise lookback_days, or export those days again into a new source."
         )
-    frame = counting.days(prepare(events.drop_duplicates("event_id"))) if len(events) else together([])
+    frame = counting.days(prepare(events)) if len(events) else together([])
     done = WebDays(frame, window, tuple(file.source for file in fresh), tuple(notes))
     yield from landing.stage(done, f"{source_name}:events", until=until, extracted_at=extracted_at)
 

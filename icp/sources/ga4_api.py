@@ -110,15 +110,12 @@ class Ga4Api:
                 raise TryLater(
                     f"GA4 answered in another shape: it names {count} rows and sends none. Run `icp doctor`."
                 )
-            if total is not None and count != total:
+            if total is not None and count != total:  # a row less moves the others past us
                 raise _Moved
             total = count
-            for dimensions, metrics in rows:
-                if tuple(dimensions) in found:
-                    raise _Moved
-                found[tuple(dimensions)] = metrics
+            found |= {tuple(dimensions): metrics for dimensions, metrics in rows}
             offset += len(rows) if rows else self.settings.page_size
-        if len(found) != total:
+        if len(found) != total:  # a page came twice
             raise _Moved
         return [(list(dimensions), metrics) for dimensions, metrics in found.items()]
 
@@ -147,7 +144,7 @@ class Ga4Api:
 
     def _tokens(self, fresh: bool) -> str:
         if fresh or self._token is None:
-            self._token = access_token(self.settings.key_env, SCOPE, self.settings.retry.timeout_seconds)
+            self._token = access_token(self.settings.key_env, SCOPE, self.settings.retry)
         return self._token
 
 

@@ -103,12 +103,14 @@ class PostHogApi:
             rows = self._asked(query, columns)
             width = len(self.key_columns) + 2
             order = [[str(value) for value in row[:width]] for row in rows]
-            # by bytes, as the database compares; a page that repeats the one before begins at or before its end
+            # by bytes, as the database compares; a page that repeats the one before begins at or before its end, and
+            # one that repeats that of other days names others
             placed = [tuple(text.encode() for text in key) for key in ([behind] if behind else []) + order]
-            if all(left < right for left, right in pairwise(placed)):
+            is_of_these_days = all(start.isoformat() <= key[0] <= end.isoformat() for key in order)
+            if is_of_these_days and all(left < right for left, right in pairwise(placed)):
                 return rows
         raise TryLater(
-            f"PostHog sent the same page {ATTEMPTS} times. Nothing of this pull is kept; run `icp ingest` again."
+            f"PostHog sent another page than was asked for, {ATTEMPTS} times. Nothing of this pull is kept; run `icp ingest` again."
         )
 
     def _query(self, start: date, end: date, columns: tuple[str, ...], behind: Row) -> str:

@@ -10,41 +10,47 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
+import stamina
 
 from icp.config import secret
-from icp.config_vendors import LOCAL_HOSTS
+from icp.config_vendors import RetrySection, is_private
 from icp.errors import ConfigError, TryLater
-from icp.sources.oauth import clock_of, signed
+from icp.sources.oauth import TokenRefused, ask_for_token, clock_of, signed
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 3600
 
 
-def access_token(key_env: str, scope: str, timeout: float) -> str:
+def access_token(key_env: str, scope: str, retry: RetrySection) -> str:
     """A new access token.
 
     Raises:
         ConfigError: The key is missing or broken, or Google refuses it.
-        TryLater: Google does not answer now.
+        TryLater: Google does not answer, however often it is asked.
     """
     key = read_key(key_env)
+    for attempt in stamina.retry_context(
+        on=TryLater,
+        attempts=retry.attempts,
+        timeout=None,
+        wait_initial=retry.first_wait_seconds,
+        wait_max=retry.longest_wait_seconds,
+        wait_jitter=retry.first_wait_seconds,
+    ):
+        with attempt:
+            return _exchanged(key, scope, retry.timeout_seconds)
+    raise AssertionError("the retries end in a token or an error")
+
+
+def _exchanged(key: Mapping[str, Any], scope: str, timeout: float) -> str:
     url = str(key["token_uri"])
-    try:
-        moment = clock_of("Google", url, timeout)
-        form = {"grant_type": GRANT, "assertion": assertion(key, scope, moment)}
-        answer = httpx.post(url, data=form, timeout=timeout)
-        content = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else None
-    except (httpx.HTTPError, ValueError) as problem:
-        raise TryLater(f"Google gave no access token ({type(problem).__name__}). Run `icp ingest` again.") from None
-    if answer.status_code >= 500 or answer.status_code == 429 or not isinstance(content, dict):
-        raise TryLater(f"Google gave no access token ({answer.status_code}). Run `icp ingest` again.")
-    if "access_token" not in content:
-        why = str(content.get("error_description") or content.get("error") or answer.status_code)[:200]
+    form = {"grant_type": GRANT, "assertion": assertion(key, scope, clock_of("Google", url, timeout))}
+    told = ask_for_token("Google", url, form, timeout)
+    if isinstance(told, TokenRefused):
+        why = (told.said or told.error or str(told.status))[:200]
         raise ConfigError(f"Google refused the key of {key['client_email']}: {why}. Make a new key of the account.")
-    return str(content["access_token"])
+    return str(told["access_token"])
 
 
 def read_key(key_env: str) -> Mapping[str, Any]:
@@ -68,8 +74,7 @@ def read_key(key_env: str) -> Mapping[str, Any]:
     ]
     if lacking:
         raise ConfigError(f"{key_env}: the key lacks {', '.join(lacking)}. It must be that of a service account.")
-    parts = urlsplit(str(key["token_uri"]))
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
+    if not is_private(str(key["token_uri"])):
         raise ConfigError(f"{key_env}: the key's token_uri must be https. Download the key again.")
     return dict(key)
 

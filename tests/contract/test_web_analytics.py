@@ -57,7 +57,7 @@ def test_no_fault_loses_or_doubles_a_row(connect, kind, fault, call=4) -> None:
         return  # a personal key that was revoked is no passing fault: see below
     held = portal()
     with serving(held, script(kind, faults={call: fault}, slow_seconds=0.6)) as server:
-        settings = connect(server, kind, timeout=0.4)
+        settings = connect(server, kind, timeout=0.4 if fault == "slow" else 10)
         accepted(settings)
         assert server.calls > call
         assert (server.renewals > 0) == (fault == "token_expiry" and kind == "ga4")
@@ -68,6 +68,26 @@ def test_no_fault_loses_or_doubles_a_row(connect, kind, fault, call=4) -> None:
     rows = landed(settings)
     assert len({(r["_load_id"], r["website"], r["activity_date"]) for r in rows}) == len(rows)
     assert Lake(settings.lake).accepted_loads()[0].cursors == {"web_activity": "2026-05-31"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_vanishes_after_it_was_read_hides_no_other(connect, kind) -> None:
+    held = portal()
+    with serving(held, script(kind, faults={6: "shrinking_list"})) as server:  # the last page of the visits
+        settings = connect(server, kind)
+        accepted(settings)
+        before = standing(settings)
+        accepted(settings, NOW + timedelta(minutes=5))
+    assert set(before) >= set(served(held.visits))
+    assert standing(settings) == served(held.visits)
+
+
+def test_a_page_of_other_days_is_asked_for_again(connect) -> None:
+    held = portal()
+    with serving(held, script("posthog", faults={4: "duplicate_page"})) as server:  # the first of the second stretch
+        settings = connect(server, "posthog", swap=("days_per_query: 20", "days_per_query: 7"))
+        accepted(settings)
+    assert standing(settings) == served(held.visits)
 
 
 @pytest.mark.parametrize("kind", KINDS)
