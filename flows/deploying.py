@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,6 +87,7 @@ def up(settings: Settings, home: Path, port: int, tell: Callable[[str], None]) -
     Raises:
         TryLater: the server did not come up (the port may be taken), or one of the two ended by itself.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end by a supervisor: end both as Ctrl-C does
     address = f"http://127.0.0.1:{port}/api"
     os.environ |= {"PREFECT_API_URL": address, "PREFECT_SERVER_UI_API_URL": address}
     environment = _environment(settings, home)

@@ -42,8 +42,12 @@ class Server:
         request = urllib.request.Request(
             f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+
+        def sent() -> Any:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return [json.loads(answer.read())]
+
+        return wait_until(sent, 60, f"an answer to {path}")[0]  # 503 while SQLite is busy: nothing was done
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prefect.server.schemas.schedules import CronSchedule
 
@@ -43,6 +43,7 @@ def by_hand(instant: datetime, zone: str, start: int) -> str:
 
 
 @pytest.mark.parametrize(("zone", "start"), list(product(ZONES, STARTS)))
+@settings(max_examples=30)
 @given(st.integers(1990, 2060), st.integers(0, 27 * 24 * 60 - 1))
 def test_all_months_are_in_the_quarter_a_wall_calendar_says(zone: str, start: int, year: int, minute: int) -> None:
     calendar = Calendar(zone, start)
@@ -68,11 +69,11 @@ def test_half_past_two_utc_on_april_first_per_zone(zone: str, label: str) -> Non
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_every_quarterly_run_of_ten_years_is_of_the_quarter_that_has_just_closed(zone: str) -> None:
+def test_every_quarterly_run_is_of_the_quarter_that_has_just_closed(zone: str) -> None:
     calendar = Calendar(zone)
-    runs = fires("quarterly", zone, datetime(2024, 1, 1, tzinfo=UTC), datetime(2033, 12, 31, tzinfo=UTC))
+    runs = fires("quarterly", zone, datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 12, 31, tzinfo=UTC))
     told = Counter(calendar.last_closed(run).label for run in runs)
-    expected = {quarter.label for quarter in calendar.range(calendar.quarter("2023Q4"), calendar.quarter("2033Q3"))}
+    expected = {quarter.label for quarter in calendar.range(calendar.quarter("2023Q4"), calendar.quarter("2027Q3"))}
     assert set(told) == expected and set(told.values()) == {14}
 
 
