@@ -248,10 +248,15 @@ def _waiting(reason: str) -> State[str]:
 
 def _leave(settings: Settings, outcomes: tuple[IcpOutcome, ...], now: datetime) -> None:
     from flows.approval import ask_for_approval
+    from flows.assets import leave_published
 
     for outcome in outcomes:
-        if outcome.result is not None:
-            _leave_artifact(outcome.icp, outcome.result)
+        result = outcome.result
+        if result is None:
+            continue
+        _leave_artifact(outcome.icp, result)
+        if result.status == "published" and result.revision:
+            leave_published(settings, outcome.icp, result.revision, result.verdict)
     ask_for_approval(settings, now)
 
 

@@ -1,7 +1,7 @@
-"""A refresh killed with -9 inside each of its steps, then run again: the same bytes as one nobody disturbed?
+"""A refresh killed with -9 inside each of its steps in turn, then run to its end: the same bytes as one nobody disturbed?
 
-Small company (6,000 accounts), second quarter, so that there is an ICP to compare with. The steps are those Prefect runs as
-tasks; the process that runs them is killed as a whole, as a worker's would be.
+Small company (3,000 accounts). The steps are those Prefect runs as tasks; the process that runs them is killed as a whole,
+as a worker's would be. Every run starts from what the kills before it left behind.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from icp import atomic, config
 from icp.demo import create
 from icp.published import PublishedStore
 
-ACCOUNTS, BEFORE, QUARTER = 6_000, "2024Q4", "2025Q1"
+ACCOUNTS, QUARTER = 3_000, "2024Q4"
 CHILD = "from benchmarks.campaigns.killed_refresh import child; child()"
 
 
 def child() -> None:
-    """One refresh, as a process of its own: `project quarter step share report`; killed in `step` when it is not empty.
+    """One refresh, as a process of its own: `project quarter step seconds report`; killed in `step` when it is not empty.
 
-    `report` is written with the seconds of every step; a kill comes after this share of what the step then took.
+    `report` is written with the seconds of every step; the kill comes so many seconds after the step began.
     """
     project, quarter, step, delay, report = sys.argv[1:]
     seconds: dict[str, float] = {}
@@ -59,44 +59,41 @@ def child() -> None:
 
 
 def campaign(runs: int, folder: Path, *, accounts: int = ACCOUNTS, seed: int = 0) -> pd.DataFrame:
-    """One row per kill: where it fell, what it left, and how the next run compares with the undisturbed one."""
+    """One row per kill (where it fell and what it left) and one for the run after them all, against the undisturbed one."""
     rng = random.Random(seed)
     start, report = folder / "start", folder / "report.json"
     create(start, accounts=accounts)
-    settings = config.load(start)
-    raise_if_refused(ingest(settings, source=None, extracted_at=datetime.now(UTC)))
-    _finish(start, BEFORE, report)
-    clean = _copy(start, folder / "clean")
-    _finish(clean, QUARTER, report)
+    raise_if_refused(ingest(config.load(start), source=None, extracted_at=datetime.now(UTC)))
+    clean, killed = folder / "clean", folder / "killed"
+    shutil.copytree(start, clean)
+    shutil.copytree(start, killed)
+    if _child(clean, report) != 0:
+        raise RuntimeError("The undisturbed refresh failed.")
     wanted, steps = _bytes(clean), json.loads(report.read_text(encoding="utf-8"))
     rows = []
-    for step, took in steps.items():
-        for _ in range(runs):
-            killed = _copy(start, folder / "killed")
-            rows.append({"step": step, **_kill(killed, step, rng.uniform(0, took), report, wanted)})
-            shutil.rmtree(killed)
-            print(rows[-1], flush=True)
+    for step, took in [*steps.items()] * runs:
+        delay = rng.uniform(0, took)
+        code = _child(killed, report, step, delay)
+        rows.append({"killed_in": step, "after_s": delay, "exit": code, **_state(killed, wanted)})
+        print(rows[-1], flush=True)
+    code = _child(killed, report)
+    rows.append({"killed_in": "", "after_s": float("nan"), "exit": code, **_state(killed, wanted)})
     return pd.DataFrame(rows)
 
 
-def _kill(project: Path, step: str, delay: float, report: Path, wanted: dict[str, str]) -> dict[str, Any]:
-    code = _child(project, QUARTER, report, step, delay)
-    after_kill = _bytes(project)
-    whole = not after_kill or {name: after_kill.get(name) for name in wanted} == wanted
-    second = _child(project, QUARTER, report)
+def _state(project: Path, wanted: dict[str, str]) -> dict[str, Any]:
+    """What a reader of the lake sees: nothing yet, or the whole revision with the bytes of the undisturbed run."""
     found = _bytes(project)
+    published = {name: digest for name, digest in found.items() if not name.startswith(".")}
     store = PublishedStore(config.load(project).lake, "main")
     decided = store.decision_on(QUARTER, 1)
-    runs = [json.loads(path.read_text()) for path in sorted((project / "lake/runs").glob("*.json"))]
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in (project / "lake/runs").glob("*.json")]
     return {
-        "killed_after_s": round(delay, 2),
-        "killed": code == -signal.SIGKILL,
-        "left_none_or_whole": whole,
-        "next_run_exit": second,
-        "same_bytes": found == wanted,
         "revisions": len(store.revisions(QUARTER)),
-        "decided": decided.decision if decided else "",
-        "never_ended_in_ledger": sum(run["ended"] is None for run in runs),
+        "bytes": "none" if not published else "same" if published == wanted else "DIFFERENT",
+        "decision": decided.decision if decided else "",
+        "runs_in_ledger": len(runs),
+        "never_ended": sum(run["ended"] is None for run in runs),
     }
 
 
@@ -106,23 +103,13 @@ def _bytes(project: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): atomic.sha256_of(path) for path in files}
 
 
-def _child(project: Path, quarter: str, report: Path, step: str = "", delay: float = 0.0) -> int:
-    command = [sys.executable, "-c", CHILD, str(project), quarter, step, str(delay), str(report)]
+def _child(project: Path, report: Path, step: str = "", delay: float = 0.0) -> int:
+    command = [sys.executable, "-c", CHILD, str(project), QUARTER, step, str(delay), str(report)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
 
 
-def _finish(project: Path, quarter: str, report: Path) -> None:
-    if _child(project, quarter, report) != 0:
-        raise RuntimeError("The undisturbed refresh failed.")
-
-
-def _copy(project: Path, target: Path) -> Path:
-    shutil.copytree(project, target)
-    return target
-
-
 def main() -> None:
-    """`--runs` kills in each step, at random moments of it."""
+    """`--runs` rounds of one kill in each step, at random moments of it."""
     options = arguments(__doc__ or "", 1, ())
     with tempfile.TemporaryDirectory() as folder:
         write_table("killed_refresh", campaign(options.runs, Path(folder)), options.results)

@@ -110,7 +110,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )  # fmt: skip
     running = Server(f"http://127.0.0.1:{port}/api", environment)
     try:
-        wait_until(lambda: running.get("/health") is True, 90, "the server's start")
+        wait_until(lambda: running.get("/health") is True, 180, "the server's start")
         running.prefect("work-pool", "create", "icp", "--type", "process")
         running.prefect("deploy", "--prefect-file", str(ROOT / "deployments.yaml"), "--all")
         yield running
@@ -176,6 +176,14 @@ def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server
     tasks = server.post("/task_runs/filter", {"task_runs": {}, "flow_runs": {"id": {"any_": [run]}}})
     assert {"build_features", "derive_profile", "publish_revision"} <= {t["name"].rsplit("-", 1)[0] for t in tasks}
     assert event(server, "icp.refresh.candidate")["revision"] == "2024Q4/r1"
+    made = {"filter": {"event": {"name": ["prefect.asset.materialization.succeeded"]}}}
+    lineage = wait_until(lambda: server.post("/events/filter", made)["events"], 30, "the lineage")
+    assert {e["resource"]["prefect.resource.id"] for e in lineage} == {
+        "icp://demo/main/profile",
+        "icp://demo/main/lists",
+    }
+    sources = {related["prefect.resource.id"] for related in lineage[0]["related"]}
+    assert {"icp://demo/landing/accounts", "icp://demo/landing/opportunities"} <= sources
 
 
 @pytest.mark.usefixtures("worker")
