@@ -243,7 +243,7 @@ def icp_refresh_all(
 def _waiting(reason: str) -> State[str]:
     """Nothing failed and nothing is done: what a run looks like that found its extracts were still to come."""
     create_markdown_artifact(markdown=reason, key="icp-waiting", description=reason.splitlines()[0])
-    return Completed(name="Waiting", message=reason)
+    return Completed(name="Waiting", message=reason, data=reason)
 
 
 def _leave(settings: Settings, outcomes: tuple[IcpOutcome, ...], now: datetime) -> None:

@@ -125,7 +125,7 @@ class Bench:
     def _sent(self, request: urllib.request.Request) -> Any:
         for _ in range(30):
             try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
+                with urllib.request.urlopen(request, timeout=300) as answer:
                     return json.loads(answer.read())
             except urllib.error.HTTPError as error:
                 if error.code != 503:
