@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import subprocess
@@ -66,11 +65,12 @@ def served(settings: Settings, home: Path) -> list[Any]:
     the lock of the lake holds whatever else runs.
     """
     from prefect.client.schemas.schedules import CronSchedule
+    from prefect.flows import load_flow_from_entrypoint
 
     found = []
     for entry in _deployments(home):
         path, name = entry["entrypoint"].split(":")
-        flow = getattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), name)
+        flow = load_flow_from_entrypoint(f"{home.resolve() / path}:{name}")
         schedules = [CronSchedule(cron=s["cron"], timezone=s["timezone"]) for s in entry.get("schedules", ())]
         parameters = {**entry.get("parameters", {}), "project": str(settings.path)}
         found.append(

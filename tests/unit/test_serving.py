@@ -11,6 +11,7 @@ from flows.deploying import deploy, served
 from icp import config
 from icp.config import Settings
 from icp.errors import ConfigError, TryLater
+from icp.scaffold.project import init
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """config_version: 1
@@ -36,6 +37,12 @@ def test_everything_deployed_is_served_with_its_schedule(tmp_path: Path) -> None
         assert own.parameters == {**entry["parameters"], "project": str(settings.path)}
         crons = [(s.schedule.cron, s.schedule.timezone) for s in own.schedules]
         assert crons == [(s["cron"], s["timezone"]) for s in entry.get("schedules", ())]
+
+
+def test_a_project_of_its_own_is_served_from_its_own_flows(tmp_path: Path) -> None:
+    init(tmp_path)
+    found = served(config.load(tmp_path, {}), tmp_path)
+    assert {deployment.name for deployment in found} == {"daily", "quarterly", "weekly", "approval"}
 
 
 def test_what_is_missing_to_deploy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
