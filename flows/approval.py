@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import stamina
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field
+
+from icp.errors import LockHeld
 
 if TYPE_CHECKING:
     from flows.approvals import Waiting
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "icp-approval/approval"
 SHORTEST, WITHOUT_DEADLINE = 1, 90 * 86_400
+PATIENCE = 3_600.0  # seconds an answer waits for a run that is writing to the lake
 _log = logging.getLogger("icp.approval")
 
 
@@ -30,7 +34,7 @@ class ApprovalForm(RunInput):  # type: ignore[misc]
     """What the form in Prefect asks."""
 
     decision: Literal["approve", "reject"] = Field(
-        description="approve puts the candidate in force; reject keeps the ICP"
+        description="approve puts the candidate in force, reject keeps the ICP there is."
     )
     reason: str = Field(min_length=1, max_length=2000, pattern=r"\S", description="Why; kept in the log of approvals.")
     decided_by: str = Field(min_length=1, max_length=200, pattern=r"\S", description="Your name; kept in the log.")
@@ -39,25 +43,26 @@ class ApprovalForm(RunInput):  # type: ignore[misc]
 @flow(flow_run_name="icp-approval-{icp}-{revision}")
 def icp_approval(project: str = "icp.yml", icp: str = "main", revision: str = "") -> str:
     """Wait for an answer about one candidate (`revision`, such as 2026Q3/r1) and record it with who, when and why."""
-    from flows.approvals import answer_form, in_words
+    from flows.approvals import answer_form, in_words, let_lapse
     from icp.config import load
     from icp.published import PublishedStore
 
     settings = load(Path(project))
+    let_lapse(settings, datetime.now(UTC))
     candidate = _candidate(settings, icp, revision)
-    key = f"{icp}-{revision}"
     if candidate is None:  # answered at a terminal before this run began, or while it was suspended
         quarter, _, number = revision.partition("/r")
         standing = PublishedStore(settings.lake, icp).decision_on(quarter, int(number or 0))
         return f"Nothing to decide. {in_words(standing)}" if standing else f"{revision} is not published."
     _show(settings, candidate)
     form = suspend_flow_run(
-        wait_for_input=ApprovalForm.with_initial_data(description=_question(candidate), reason="", decided_by=""),
+        wait_for_input=ApprovalForm.with_initial_data(description=_question(candidate)),
         timeout=_patience(candidate, datetime.now(UTC)),
-        key=key,
+        key=_key(candidate),
     )
     decision: Literal["approved", "rejected"] = "approved" if form.decision == "approve" else "rejected"
-    _, told = answer_form(
+    patiently = stamina.retry(on=LockHeld, attempts=None, timeout=PATIENCE, wait_initial=5.0, wait_max=60.0)
+    _, told = patiently(answer_form)(
         settings, icp, revision, decision, by=form.decided_by.strip(), reason=form.reason.strip(), now=datetime.now(UTC)
     )
     return told
@@ -83,12 +88,16 @@ def _question(candidate: Waiting) -> str:
     )
 
 
+def _key(candidate: Waiting) -> str:
+    """Under which Prefect keeps a candidate's form and artifact; its keys are lower case letters, digits and dashes."""
+    return f"icp-{candidate.icp}-{candidate.name}-approval".replace("_", "-").replace("/", "-").lower()
+
+
 def _show(settings: Settings, candidate: Waiting) -> None:
     folder = settings.lake / "published" / candidate.icp / candidate.name
     body = (folder / "diff.md").read_text(encoding="utf-8")
     markdown = f"{_question(candidate)}\n\n{body}\n\nReport: `{folder / 'report.html'}`\n"
-    key = f"icp-{candidate.icp}-{candidate.name}-approval".replace("_", "-").replace("/", "-").lower()
-    create_markdown_artifact(markdown=markdown, key=key, description=f"{candidate.name} waits for approval")
+    create_markdown_artifact(markdown=markdown, key=_key(candidate), description=f"{candidate.name} waits for approval")
 
 
 def ask_for_approval(settings: Settings, now: datetime) -> int:

@@ -82,12 +82,18 @@ def apply() -> list[str]:
     """Put all of them on the server; answers their names."""
     names = []
     for automation in (rerun_crashed(), crash_silent(), drift_ingests()):
-        try:
-            Automation.read(name=automation.name).delete()
-        except (ObjectNotFound, ValueError):
-            pass
+        for before in _known(automation.name):
+            before.delete()
         names.append(automation.create().name)
     return names
+
+
+def _known(name: str) -> list[Automation]:
+    """The one of this name the server has, or none."""
+    try:
+        return [Automation.read(name=name)]
+    except (ObjectNotFound, ValueError):
+        return []
 
 
 def _deployment(name: str) -> object:

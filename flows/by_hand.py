@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from icp.errors import IcpError, NotYet, TryLater
 
+UNREACHABLE = ("Failed to reach API", "Timed out while attempting to connect to ephemeral")
+
 if TYPE_CHECKING:
     from flows.backfill import Backfilled
     from flows.ingest import IngestResult
@@ -106,7 +108,7 @@ def _a_server_answers() -> Iterator[None]:
     except IcpError:
         raise
     except Exception as error:
-        if not isinstance(error, httpx.TransportError) and "Failed to reach API" not in str(error):
+        if not isinstance(error, httpx.TransportError) and not any(words in str(error) for words in UNREACHABLE):
             raise
         address = os.environ.get("PREFECT_API_URL", "a server of its own")
         raise TryLater(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,11 +65,12 @@ def served(settings: Settings, home: Path) -> list[Any]:
     the lock of the lake holds whatever else runs.
     """
     from prefect.client.schemas.schedules import CronSchedule
+    from prefect.flows import load_flow_from_entrypoint
 
     found = []
     for entry in _deployments(home):
         path, name = entry["entrypoint"].split(":")
-        flow = getattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), name)
+        flow = load_flow_from_entrypoint(f"{home.resolve() / path}:{name}")
         schedules = [CronSchedule(cron=s["cron"], timezone=s["timezone"]) for s in entry.get("schedules", ())]
         parameters = {**entry.get("parameters", {}), "project": str(settings.path)}
         found.append(
@@ -86,6 +87,7 @@ def up(settings: Settings, home: Path, port: int, tell: Callable[[str], None]) -
     Raises:
         TryLater: the server did not come up (the port may be taken), or one of the two ended by itself.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end by a supervisor: end both as Ctrl-C does
     address = f"http://127.0.0.1:{port}/api"
     os.environ |= {"PREFECT_API_URL": address, "PREFECT_SERVER_UI_API_URL": address}
     environment = _environment(settings, home)

@@ -243,15 +243,20 @@ def icp_refresh_all(
 def _waiting(reason: str) -> State[str]:
     """Nothing failed and nothing is done: what a run looks like that found its extracts were still to come."""
     create_markdown_artifact(markdown=reason, key="icp-waiting", description=reason.splitlines()[0])
-    return Completed(name="Waiting", message=reason)
+    return Completed(name="Waiting", message=reason, data=reason)
 
 
 def _leave(settings: Settings, outcomes: tuple[IcpOutcome, ...], now: datetime) -> None:
     from flows.approval import ask_for_approval
+    from flows.assets import leave_published
 
     for outcome in outcomes:
-        if outcome.result is not None:
-            _leave_artifact(outcome.icp, outcome.result)
+        result = outcome.result
+        if result is None:
+            continue
+        _leave_artifact(outcome.icp, result)
+        if result.status == "published" and result.revision:
+            leave_published(settings, outcome.icp, result.revision, result.verdict)
     ask_for_approval(settings, now)
 
 
