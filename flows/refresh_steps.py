@@ -219,7 +219,9 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
 def check_features(plan: Plan, working: Path, features: Features) -> None:
     """Stop here when the features cannot be trusted: nothing is derived from them. The findings stay with the revision."""
     from flows.gates import check_features as check
-    from flows.gates import check_leaks
+    from flows.gates import check_leaks, check_past
+    from icp.feature_frame import read_label_rows
+    from icp.feature_pages import own_columns
 
     result = check(
         features.labels,
@@ -239,6 +241,16 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         quarter=plan.quarter.label,
     )
     _keep_findings(working, "leaks", leaks)
+    if plan.incumbent and plan.store.manifest(plan.incumbent)["made_from"]["code"] == plan.hashes["code"]:
+        past = check_past(
+            features.labels,
+            read_label_rows(plan.incumbent),
+            features.attributes,
+            accepted=plan.config.leak_audit.accept,
+            own=lambda: own_columns(plan.settings.dbt_project),
+            quarter=plan.quarter.label,
+        )
+        _keep_findings(working, "past", past)
 
 
 def _why_no_outcomes(plan: Plan, features: Features) -> str:
