@@ -49,12 +49,14 @@ def test_late_entries_new_sources_and_backfilled_rows_are_no_proof() -> None:
 
 def test_a_feature_of_the_teams_own_is_stopped_and_a_vendors_column_is_told() -> None:
     before, now = rows(200), rows(250, tickets=3.0, employees=12.0)
-    asked = {"accepted": (), "quarter": "2025Q2"}
     with pytest.raises(GateFailed) as stopped:
-        check_past(now, before, (HONEST, LATER), own=lambda: {"tickets"}, **asked)
+        check_past(now, before, (HONEST, LATER), own=lambda: {"tickets"}, accepted=(), quarter="2025Q2")
     said = str(stopped.value)
     assert "FAILED  Tickets (tickets)" in said and "Employees" not in said
     assert "dated before observed_at" in said and "leak_audit: {accept: [tickets]}" in said
-    told = check_past(now, before, (HONEST,), own=lambda: {"tickets"}, **asked)
+    told = check_past(now, before, (HONEST,), own=lambda: {"tickets"}, accepted=(), quarter="2025Q2")
     assert (told["compared"], len(told["notes"])) == (200, 1)
-    assert check_past(before, before, (HONEST, LATER), own=lambda: {"tickets"}, **asked)["notes"] == []
+    assert (
+        check_past(before, before, (HONEST, LATER), own=lambda: {"tickets"}, accepted=(), quarter="2025Q2")["notes"]
+        == []
+    )
