@@ -62,17 +62,20 @@ def land_history(landing: Landing) -> None:
                 modified_at="2024-09-01"),
         account("gone", company_domain="gone.com", is_deleted=True, modified_at="2024-09-01"),
         account("late", employees=9.0, modified_at="2024-11-01"),
+        account("twin", company_domain="twin.com", employees=7.0, city="Graz", modified_at="2024-11-01"),
     ]  # fmt: skip
     landing.land("accounts", "2024-12-31", accounts)
     grown = {
         "account_id": "acme", "account_name": "Acme", "company_domain": "acme.com", "employees": 300.0, "industry": "Software",
         "country": "DE", "founded_year": 2004.0, "created_at": "2023-01-01", "modified_at": "2025-02-01",
+        "ownership": "private equity", "parent_account_id": "late",
         "attr_model": " B2B ", "attr_offices": 3.0, "attr_listed": True, "attr_markets": "dach|uk",
     }  # fmt: skip
     landing.land("accounts", "2025-03-31", [grown], DECLARED_TYPES)
     landing.land("opportunities", "2025-03-31", [
         deal("d-won", "acme-copy", "2025-01-10T15:00:00", "2025-03-01", True, amount=1000.0, currency="gbp"),
         deal("d-lost", "old", "2024-10-01", "2024-12-01", False),
+        deal("d-twin", "twin", "2025-01-20", "2025-02-20", False),
         deal("d-late", "late", "2024-03-01", "2025-02-01", False),
         deal("d-reopened", "bolt", "2025-01-05", "2025-02-05", False),
         deal("d-deleted", "bolt", "2025-01-05", "2025-02-05", False, is_deleted=True),
@@ -141,6 +144,14 @@ def land_future(
         account("acme", company_domain="acme.com", employees=5.0, modified_at=day),
         account("new", company_domain="acme.com", employees=5.0, created_at=day, modified_at=day),
         account("gone", company_domain="gone.com", modified_at=day),
+        account(
+            "twin",
+            company_domain="twin.com",
+            employees=7.0,
+            merged_into_account_id="acme",
+            is_deleted=True,
+            modified_at=day,
+        ),
     ]
     reopened = deal("d-reopened", "bolt", "2025-01-05", None, False, modified_at=day)
     new = deal("d-new", "acme", "2025-04-20", "2025-05-20", False, modified_at=f"{day}T12:00:00")
@@ -280,6 +291,37 @@ def test_the_same_parsed_project_answers_for_another_date(market: Market) -> Non
     assert summer["d-new"]["employees"] == 300.0
 
 
+def test_a_merge_after_the_fact_moves_a_deal_and_not_what_was_known_of_it(
+    market: Market, spring: dict[str, dict[str, Any]]
+) -> None:
+    """Twin became a part of acme in May: its lost deal is acme's since, as acme was known in January; spring stays spring."""
+    summer = rows_by(market.summer / "features.parquet", "observation_id")
+    before, after = spring["d-twin"], summer["d-twin"]
+    assert (before["account_id"], before["employees"]) == ("twin", 7.0)
+    assert (after["account_id"], after["employees"], after["is_won"]) == ("acme", 40.0, False)
+    assert "score:twin" in spring and "score:twin" not in summer
+    assert summer["d-new"]["lost_deals_before"] == spring["score:acme"]["lost_deals_before"] + 1
+
+
+def test_a_company_belongs_to_whom_it_belonged_then(spring: dict[str, dict[str, Any]]) -> None:
+    """Acme passed from bolt, a customer, to late, which is none, and its owners changed, on the first of February."""
+    opened, now = spring["d-won"], spring["score:acme"]
+    assert (opened["ownership"], now["ownership"]) == ("Venture-backed", "Private equity")
+    assert (opened["parent_is_customer"], now["parent_is_customer"]) == (True, False)
+    assert opened["is_subsidiary"] is now["is_subsidiary"] is True
+
+
+def test_a_deal_put_back_in_time_is_observed_when_it_was_decided(
+    market: Market, spring: dict[str, dict[str, Any]]
+) -> None:
+    """Entered on 20 March as decided on the second: nothing known after the second explains it. One re-opened in May is
+    evidence in spring, open in summer, and counted there."""
+    late_entry = spring["d-backdated"]
+    assert late_entry["observed_at"].isoformat() == "2025-03-02T00:00:00" and late_entry["outcome_quarter"] == "2025Q1"
+    summer = rows_by(market.summer / "features.parquet", "observation_id")
+    assert "d-reopened" in spring and "d-reopened" not in summer
+
+
 def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str, dict[str, Any]]) -> None:
     labels = {
         name: (r["account_id"], r["outcome_quarter"], r["is_won"]) for name, r in spring.items() if r["role"] == "label"
@@ -288,6 +330,7 @@ def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str,
         "d-won": ("acme", "2025Q1", True),
         "d-lost": ("bolt", "2024Q4", False),
         "d-late": ("late", "2025Q1", False),
+        "d-twin": ("twin", "2025Q1", False),
         "d-reopened": ("bolt", "2025Q1", False),
         "d-backdated": ("bolt", "2025Q1", False),
     }
@@ -295,7 +338,7 @@ def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str,
 
 def test_score_rows_are_the_live_accounts_once_each(spring: dict[str, dict[str, Any]]) -> None:
     scored = {name for name, r in spring.items() if r["role"] == "score"}
-    assert scored == {"score:acme", "score:bolt", "score:late"}
+    assert scored == {"score:acme", "score:bolt", "score:late", "score:twin"}
 
 
 def test_a_deal_is_explained_by_what_was_known_when_it_opened(spring: dict[str, dict[str, Any]]) -> None:
@@ -349,7 +392,12 @@ def test_best_customers_are_observed_before_the_quarter_they_are_judged_on(marke
     folder = market.build("best", SPRING, *UNTESTED, label=label)
     features = rows_by(folder / "features.parquet", "observation_id")
     rows = {k: (r["is_won"], r["outcome_value"]) for k, r in features.items() if r["outcome_quarter"] == "2025Q1"}
-    assert rows == {"acme@2025Q1": (True, 50.0), "bolt@2025Q1": (False, 0.0), "late@2025Q1": (False, 0.0)}
+    assert rows == {
+        "acme@2025Q1": (True, 50.0),
+        "bolt@2025Q1": (False, 0.0),
+        "late@2025Q1": (False, 0.0),
+        "twin@2025Q1": (False, 0.0),
+    }
     assert features["bolt@2025Q1"]["observed_at"].isoformat() == "2025-01-01T00:00:00"
     assert features["bolt@2025Q1"]["tenure_years"] == 0.84
     assert "gone@2024Q4" not in features
@@ -420,7 +468,7 @@ def test_what_became_of_won_deals_is_known_when_their_horizon_is_over(market: Ma
 
 def test_accounts_sales_had_an_opportunity_with_were_worked(spring: dict[str, dict[str, Any]]) -> None:
     worked = {name: row["is_worked"] for name, row in spring.items() if row["role"] == "score"}
-    assert worked == {"score:acme": True, "score:bolt": True, "score:late": True}
+    assert worked == {"score:acme": True, "score:bolt": True, "score:late": True, "score:twin": True}
     assert {row["is_worked"] for row in spring.values() if row["role"] == "label"} == {None}
 
 
