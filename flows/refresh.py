@@ -161,6 +161,7 @@ def refresh_all(
         SomeIcpsFailed: after all were tried; it holds the outcomes, those of the published ones too.
         LockHeld: another run is writing to this lake.
     """
+    from flows.compared import write_comparisons
     from icp.lake import Lake
 
     outcomes: list[IcpOutcome] = []
@@ -174,6 +175,8 @@ def refresh_all(
                 outcomes.append(IcpOutcome(icp, None, str(error), error.exit_code))
             except Exception as error:  # noqa: BLE001 - the others are published first, then it is raised
                 bug = bug or error
+        if len(settings.icps) > 1:
+            write_comparisons(settings)
     if bug is not None:
         raise bug
     if any(outcome.result is None for outcome in outcomes):

@@ -108,6 +108,11 @@ class Labelled:
     young: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
 
+def figure(value: float) -> str:
+    """A fact for a reader: money in whole units, small numbers as they are."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def requirements(sections: Iterable[Mapping[str, float | bool]]) -> tuple[Requirement, ...]:
     """The rules of `label.require`, in the order they are written."""
     return tuple(

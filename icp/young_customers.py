@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from icp.label_rules import TOO_YOUNG, Labelled, Requirement, is_good, weight_met
+from icp.label_rules import TOO_YOUNG, Labelled, Requirement, figure, is_good, weight_met
 
 ENOUGH, NOT_YET, NOT_KNOWN = "enough already", "not yet", "not known yet"
 COLUMNS = ("account_id", "account_name", "company_domain", "won_deal", "so_far", "weight_met", "weight_of_all", "parts")
@@ -64,9 +64,5 @@ def _part(rule: Requirement, row: pd.DataFrame) -> str:
     return (
         f"{rule.words}: {state}"
         if rule.rule in ("repeat", "not_churned")
-        else f"{rule.words}: {state} ({_fact(rule, row)})"
+        else f"{rule.words}: {state} ({figure(float(row[rule.column].iloc[0]))})"
     )
-
-
-def _fact(rule: Requirement, row: pd.DataFrame) -> str:
-    return f"{float(row[rule.column].iloc[0]):,.4g}"
