@@ -181,6 +181,7 @@ def refresh_all(
         LockHeld: another run is writing to this lake.
     """
     from flows.approvals import let_lapse
+    from flows.compared import write_comparisons
     from icp.lake import Lake
 
     let_lapse(settings, now)
@@ -195,6 +196,8 @@ def refresh_all(
                 outcomes.append(IcpOutcome(icp, None, str(error), error.exit_code, isinstance(error, NotYet)))
             except Exception as error:  # noqa: BLE001 - the others are published first, then it is raised
                 bug = bug or error
+        if len(settings.icps) > 1:
+            write_comparisons(settings)
     if bug is not None:
         raise bug
     if any(outcome.result is None for outcome in outcomes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     accounts = publication.read_accounts(working)
     return ReportData(
         profile=profile,
-        meta=_meta(plan, features, derived),
+        meta=_meta(plan, working, features, derived),
         incumbent=derived.incumbent,
         diff=derived.result.diff,
         backtest=derived.result.backtest,
@@ -40,7 +41,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     )
 
 
-def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
+def _meta(plan: Plan, working: Path, features: Features, derived: Derived) -> ReportMeta:
     from flows.label import label_words, pins_in_force
     from icp import contract
     from icp.lake import Lake
@@ -68,10 +69,16 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
             *plan.stale,
             *stale_tables(loads, contract.load(plan.settings.dbt_project), plan.as_of),
             *landed_dirt(loads),
+            *_notes_of_the_past(working),
             *unknown_spellings(features.universe, plan.settings.dbt_project / "seeds"),
         ),
         history=read_history(_past(plan)),
     )
+
+
+def _notes_of_the_past(working: Path) -> tuple[str, ...]:
+    findings = working / "gates/past.json"
+    return tuple(json.loads(findings.read_text(encoding="utf-8"))["notes"]) if findings.exists() else ()
 
 
 def _sources(plan: Plan) -> tuple[SourceAge, ...]:

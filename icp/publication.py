@@ -100,7 +100,8 @@ def evidence(data: ReportData) -> Mapping[str, Any]:
     return {
         "icp": profile.icp, "quarter": profile.quarter, "state": profile.state, "window": profile.window,
         "opportunities": profile.opportunities, "wins": profile.wins, "base_rate": profile.base_rate,
-        "tests": profile.tests, "tiers": profile.tiers, "notes": profile.notes, "change_points": profile.change_points,
+        "tests": profile.tests, "tiers": profile.tiers, "notes": (*profile.notes, *meta.notes),
+        "change_points": profile.change_points,
         "exposure": data.exposure, "contrasts": data.contrasts,
         "value": profile.value,
         "coverage": coverage.to_dict("records"), "exclusions": meta.exclusions, "sources": meta.sources,

@@ -18,7 +18,7 @@ but_one as (
         places.account_id,
         places.name,
         places.is_best,
-        placed.attribute_label,
+        placed.attribute_label || coalesce(' (' || placed.bin_label || ')', '') as attribute_label,
         placed.points,
         replace(
             places.place,
