@@ -13,6 +13,7 @@ import typer
 
 from icp.cli_alerts import alert, runs
 from icp.cli_project import check, init, new_app
+from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
 from icp.errors import IcpError
 
@@ -33,6 +34,7 @@ app.command()(init)
 app.command()(check)
 app.command()(alert)
 app.command()(runs)
+app.command()(serve)
 app.command()(doctor)
 app.command("fake-vendors")(fake_vendors)
 

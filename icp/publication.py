@@ -65,6 +65,8 @@ def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] 
     _write_text(folder / "diff.md", diff_markdown(data))
     _write_text(folder / "backtest.json", to_json(judgement(data)))
     _write_text(folder / "tam.json", to_json({"icp": data.profile.icp, "market": data.market}))
+    if data.what_if is not None:
+        _write_text(folder / "what_if.json", to_json(data.what_if))
     if data.beliefs is not None:
         _write_text(folder / "beliefs.json", to_json(data.beliefs))
     _write_text(folder / "sensitivity.json", to_json({"icp": data.profile.icp, "sensitivity": data.sensitivity}))
