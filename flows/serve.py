@@ -46,9 +46,9 @@ class ReadOnly(SimpleHTTPRequestHandler):
             return None
         if urlsplit(self.path).path == "/":
             return self._front()
-        meant = Path(self.translate_path(self.path)).resolve()
-        inside = meant.is_relative_to(self.root)
-        if not inside or any(part.startswith(".") for part in meant.relative_to(self.root).parts):
+        named = self.translate_path(self.path)
+        meant = Path(named.replace("\0", "")).resolve()
+        if "\0" in named or not meant.is_relative_to(self.root) or any(part.startswith(".") for part in meant.relative_to(self.root).parts):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()
