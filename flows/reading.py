@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from icp.errors import ConfigError
 
 if TYPE_CHECKING:
+    from icp.head_to_head import HeadToHead
     from icp.profile import Profile
     from icp.published import DecisionKind, PublishedStore
 
@@ -81,10 +82,22 @@ def compare_revisions(store: PublishedStore, before: str, after: str, *, as_json
 
 def compare_icps(one: PublishedStore, other: PublishedStore, reference: str | None, *, as_json: bool) -> str:
     """Two ICPs of one project side by side, in force or of one quarter: shared accounts, and the same figures of both."""
+    from icp.head_to_head import head_to_head_text
+    from icp.serialize import to_json
+
+    if one.icp == other.icp:
+        raise ConfigError(f"{one.icp} is named twice: name two ICPs, such as `icp compare emea americas`.")
+    result = held_together(find_revision(one, reference), find_revision(other, reference))
+    return to_json(result) if as_json else head_to_head_text(result)
+
+
+def held_together(first: Path, second: Path) -> HeadToHead:
+    """The head-to-head of two revisions of different ICPs."""
+    import pandas as pd
+
     from icp.backtest import Backtest
-    from icp.head_to_head import head_to_head, head_to_head_text
-    from icp.publication import read_accounts
-    from icp.serialize import from_json, to_json
+    from icp.head_to_head import head_to_head
+    from icp.serialize import from_json
 
     def judged(revision: Path) -> Backtest | None:
         body = json.loads((revision / "backtest.json").read_text(encoding="utf-8"))
@@ -92,15 +105,8 @@ def compare_icps(one: PublishedStore, other: PublishedStore, reference: str | No
             return None
         return from_json(Backtest, json.dumps({**body["backtest"], "schema_version": body["schema_version"]}))
 
-    if one.icp == other.icp:
-        raise ConfigError(f"{one.icp} is named twice: name two ICPs, such as `icp compare emea americas`.")
-    first, second = find_revision(one, reference), find_revision(other, reference)
-    result = head_to_head(
-        (read_profile(first), read_profile(second)),
-        (read_accounts(first), read_accounts(second)),
-        (judged(first), judged(second)),
-    )
-    return to_json(result) if as_json else head_to_head_text(result)
+    one, other = (pd.read_parquet(f / "accounts.parquet", columns=["account_id", "tier"]) for f in (first, second))
+    return head_to_head((read_profile(first), read_profile(second)), (one, other), (judged(first), judged(second)))
 
 
 def explain_account(store: PublishedStore, account: str, reference: str | None, *, as_json: bool) -> str:

@@ -373,15 +373,15 @@ def publish_revision(plan: Plan, working: Path, features: Features, derived: Der
     from icp.publication import LIST_COLUMNS, read_accounts, with_case_studies, write_csv, write_findings
 
     links = case_study_links(features)
-    write_findings(working, report_data(plan, working, features, derived), links)
-    accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
-    for name, table in list_tables(read_lists(working), accounts).items():
-        write_csv(working / "lists" / f"{name}.csv", table)
+    best = None
     most = plan.config.label.best_customers
     if most is not None:
         pins = pins_in_force(plan.settings, plan.icp, plan.as_of)
         best = best_customers(features.labels, label_requirements(plan.config), pins, most)
-        write_csv(working / "lists" / "best_customers.csv", best)
+    write_findings(working, report_data(plan, working, features, derived), links, best)
+    accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
+    for name, table in list_tables(read_lists(working), accounts).items():
+        write_csv(working / "lists" / f"{name}.csv", table)
     manifest = {
         "run_key": run_key(plan.hashes.values()),
         "as_of": plan.as_of.isoformat(),

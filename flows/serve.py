@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 from urllib.parse import urlsplit
 
 from icp.errors import ConfigError
@@ -24,14 +24,14 @@ HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-cache",
 }
-TEXTS = {".md": "text/plain", ".sql": "text/plain", ".yml": "text/plain", ".jsonl": "text/plain"}
+TEXTS = dict.fromkeys((".md", ".sql", ".yml", ".jsonl"), "text/plain; charset=utf-8")
 
 
 class ReadOnly(SimpleHTTPRequestHandler):
     """Files below one folder, by GET and HEAD alone. Nothing hidden, no link out of the folder, no listings."""
 
     server_version, sys_version = "icp", ""
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **{k: f"{v}; charset=utf-8" for k, v in TEXTS.items()}}
+    extensions_map: ClassVar[dict[str, str]] = SimpleHTTPRequestHandler.extensions_map | TEXTS
     timeout = 30
 
     def __init__(self, *args: object, root: Path, names: frozenset[str], **kwargs: object) -> None:
@@ -48,7 +48,11 @@ class ReadOnly(SimpleHTTPRequestHandler):
             return self._front()
         named = self.translate_path(self.path)
         meant = Path(named.replace("\0", "")).resolve()
-        if "\0" in named or not meant.is_relative_to(self.root) or any(part.startswith(".") for part in meant.relative_to(self.root).parts):
+        if (
+            "\0" in named
+            or not meant.is_relative_to(self.root)
+            or any(part.startswith(".") for part in meant.relative_to(self.root).parts)
+        ):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()

@@ -10,7 +10,9 @@ import typer
 
 def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
-    host: Annotated[str, typer.Option(help="Address to listen on; others reach it only if you change this.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others reach it only if you change this.")
+    ] = "127.0.0.1",
     project: Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.")] = Path("icp.yml"),
 ) -> None:
     """Show the published reports in a browser on this machine, read-only, until Ctrl-C."""

@@ -94,9 +94,7 @@ def what_if(profile: Profile, labels: pd.DataFrame, universe: pd.DataFrame) -> W
     counted = min(1.0, wilson_trials(base.value, base.low, base.high) / profile.opportunities)
     rows = zip(*(np.rint(count).astype(int).tolist() for count in counts), strict=True)
     wins = int(is_won.sum())
-    return WhatIf(
-        tuple(asked_for), tuple(_combination(asked, row, wins, counted) for asked, row in enumerate(rows))
-    )
+    return WhatIf(tuple(asked_for), tuple(_combination(asked, row, wins, counted) for asked, row in enumerate(rows)))
 
 
 def _choice(criterion: Criterion) -> Choice:

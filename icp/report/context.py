@@ -63,7 +63,12 @@ def page_context(data: ReportData) -> dict[str, Any]:
 
 def _contents(data: ReportData) -> tuple[tuple[str, str], ...]:
     """The sections of the page; what is optional only where there are any."""
-    absent = {"beliefs": data.beliefs is None, "lists": not data.lists, "what-if": data.what_if is None, "survey": not data.agreements}
+    absent = {
+        "beliefs": data.beliefs is None,
+        "lists": not data.lists,
+        "what-if": data.what_if is None,
+        "survey": not data.agreements,
+    }
     absent["known"] = not (data.qualitative.personas or data.qualitative.case_studies)
     return tuple(entry for entry in CONTENTS if not absent.get(entry[0]))
 

@@ -103,8 +103,6 @@ def test_labels_of_criteria_cannot_reach_the_script() -> None:
     data = report_with_panel()
     assert data.what_if is not None
     bad = "</script><script>alert(1)</script>"
-    hostile = replace(
-        data.what_if, choices=tuple(replace(c, label=bad, labels=(bad,)) for c in data.what_if.choices)
-    )
+    hostile = replace(data.what_if, choices=tuple(replace(c, label=bad, labels=(bad,)) for c in data.what_if.choices))
     html = render_report(replace(data, what_if=hostile))
     assert html.count("<script") == 1 and "alert(1)</script>" not in html

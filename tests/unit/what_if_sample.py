@@ -26,7 +26,9 @@ def counted_on(profile: Profile, outcomes: pd.DataFrame) -> Profile:
     """The profile with states that can be read from a frame, and the outcomes as its own."""
     wins, total = int(outcomes["is_won"].sum()), len(outcomes)
     bins = {name: tuple(Bin(b.key, b.label, levels=(b.label,)) for b in own) for name, own in profile.bins.bins.items()}
-    bins = {name: (*own, *([] if own[-1].key == "missing" else [Bin("missing", "unknown")])) for name, own in bins.items()}
+    bins = {
+        name: (*own, *([] if own[-1].key == "missing" else [Bin("missing", "unknown")])) for name, own in bins.items()
+    }
     readable = BinDictionary(profile.bins.made_in, profile.bins.attributes, bins)
     return replace(profile, bins=readable, wins=wins, opportunities=total, base_rate=rate(wins, total))
 
