@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from icp.errors import ConfigError
@@ -31,14 +31,14 @@ class ReadOnly(SimpleHTTPRequestHandler):
     """Files below one folder, by GET and HEAD alone. Nothing hidden, no link out of the folder, no listings."""
 
     server_version, sys_version = "icp", ""
-    extensions_map: ClassVar[dict[str, str]] = SimpleHTTPRequestHandler.extensions_map | TEXTS
     timeout = 30
 
     def __init__(self, *args: object, root: Path, names: frozenset[str], **kwargs: object) -> None:
         self.root, self.names = root, names
+        self.extensions_map = SimpleHTTPRequestHandler.extensions_map | TEXTS
         super().__init__(*args, directory=str(root), **kwargs)  # type: ignore[arg-type]
 
-    def send_head(self) -> BytesIO | BinaryIO | None:  # type: ignore[override]
+    def send_head(self) -> BytesIO | BinaryIO | None:
         """Answer only for this machine's own name (a page elsewhere cannot lend us its name) and inside the folder."""
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
         if self.names and host not in self.names:

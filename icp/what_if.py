@@ -87,7 +87,7 @@ def what_if(profile: Profile, labels: pd.DataFrame, universe: pd.DataFrame) -> W
     is_prospect = _is_prospect(universe)
     size = 1 << len(asked_for)
     counts = [
-        _at_least(np.bincount(of, weights=weights, minlength=size), len(asked_for))
+        _at_least(np.bincount(of, weights=weights, minlength=size).astype(np.float64), len(asked_for))
         for of, weights in ((met, None), (met, is_prospect), (had, None), (had, is_won))
     ]
     base = profile.base_rate

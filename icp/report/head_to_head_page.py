@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from icp.head_to_head import HeadToHead, Side
 from icp.profile import Estimate
@@ -30,17 +30,16 @@ def render_head_to_head(company: str, found: HeadToHead, names: Mapping[str, str
 
 
 def _rows(found: HeadToHead) -> list[tuple[str, str, str]]:
-    sides = (found.one, found.other)
-    words = (
+    words: tuple[tuple[str, Callable[[Side], str]], ...] = (
         ("Quarter", lambda s: s.quarter), ("Population", lambda s: s.population), ("Accounts", lambda s: count(s.accounts)),
         ("In the two best tiers", lambda s: count(s.best_accounts)),
         ("Won / opportunities", lambda s: f"{count(s.wins)} / {count(s.opportunities)}"),
         ("Win rate [95% CI]", lambda s: _rate(s.base_rate)),
         ("Win rate of the best tiers [95% CI]", lambda s: _rate(s.best_rate)),
-        ("Lift of the best tiers [95% CI]", lambda s: _lift(s)),
+        ("Lift of the best tiers [95% CI]", _lift),
         ("AUC on the quarter, of the ICP before [95% CI]", lambda s: _auc(s.auc)),
     )  # fmt: skip
-    return [(label, *(said(side) for side in sides)) for label, said in words]  # type: ignore[no-untyped-call]
+    return [(label, said(found.one), said(found.other)) for label, said in words]
 
 
 def _rate(estimate: Estimate | None) -> str:
