@@ -70,8 +70,9 @@ def _write_head_to_head(settings: Settings, icp: str, other: str) -> None:
             listed = pd.read_parquet(first / "accounts.parquet", columns=["account_id", "account_name"])
         except _UNREADABLE:
             continue
-        names = listed[listed["account_id"].isin(found.accounts)].dropna().set_index("account_id")["account_name"]
-        page = render_head_to_head(settings.company, found, names.to_dict())
+        named = listed[listed["account_id"].isin(found.accounts)].dropna()
+        names = dict(zip(named["account_id"].astype(str), named["account_name"].astype(str), strict=True))
+        page = render_head_to_head(settings.company, found, names)
         _write(settings.lake / "published" / one / HEAD_TO_HEAD.format(two), page)
 
 

@@ -65,9 +65,9 @@ def nearest_customers(account_id: str, accounts: pd.DataFrame, contributions: pd
     counted = best.assign(shared=best["account_id"].map(shared["account_id"].value_counts()).fillna(0).astype(int))
     ranked = counted.sort_values(["shared", "fit_score", "account_id"], ascending=[False, False, True]).head(NEAREST)
     return tuple(
-        Neighbour(str(row.account_id), _text(row.account_name), _text(row.tier), int(row.shared), len(own))
-        for row in ranked.itertuples()
-        if row.shared
+        Neighbour(str(row["account_id"]), _text(row["account_name"]), _text(row["tier"]), int(row["shared"]), len(own))
+        for row in ranked.to_dict("records")
+        if row["shared"]
     )
 
 
