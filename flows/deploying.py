@@ -46,16 +46,16 @@ def deploy(settings: Settings, home: Path, *, automations: bool) -> list[str]:
     return lines
 
 
-def serve(settings: Settings, home: Path) -> None:
+def keep_schedules(settings: Settings, home: Path) -> None:
     """Serve every deployment of deployments.yaml from this process until it is stopped.
 
     Raises:
         ConfigError: there is no deployments.yaml in `home`.
     """
-    from prefect import serve as prefect_serve
+    from prefect import serve
 
     os.environ.update({k: v for k, v in _environment(settings, home).items() if k not in os.environ})
-    prefect_serve(*served(settings, home), limit=1)
+    serve(*served(settings, home), limit=1)
 
 
 def served(settings: Settings, home: Path) -> list[Any]:

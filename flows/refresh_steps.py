@@ -387,18 +387,18 @@ def publish_revision(plan: Plan, working: Path, features: Features, derived: Der
     from icp.young_customers import young_customers
 
     links = case_study_links(features)
-    write_findings(working, report_data(plan, working, features, derived), links)
+    best, requirements = None, label_requirements(plan.config)
+    most = plan.config.label.best_customers
+    if most is not None:
+        pins = pins_in_force(plan.settings, plan.icp, plan.as_of)
+        best = best_customers(features.labels, requirements, pins, most)
+    write_findings(working, report_data(plan, working, features, derived), links, best)
     accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
     for name, table in list_tables(read_lists(working), accounts).items():
         write_csv(working / "lists" / f"{name}.csv", table)
     if features.young is not None and not features.young.empty:
-        young = young_customers(features.young, label_requirements(plan.config), plan.config.label.at_least)
+        young = young_customers(features.young, requirements, plan.config.label.at_least)
         write_csv(working / "lists" / "young_customers.csv", young)
-    most = plan.config.label.best_customers
-    if most is not None:
-        pins = pins_in_force(plan.settings, plan.icp, plan.as_of)
-        best = best_customers(features.labels, label_requirements(plan.config), pins, most)
-        write_csv(working / "lists" / "best_customers.csv", best)
     manifest = {
         "run_key": run_key(plan.hashes.values()),
         "as_of": plan.as_of.isoformat(),

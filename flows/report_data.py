@@ -18,6 +18,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     from icp.account_lists import list_counts, read_lists
     from icp.qualitative_evidence import agreements
     from icp.report import ReportData
+    from icp.what_if import what_if
 
     profile = derived.profile
     accounts = publication.read_accounts(working)
@@ -37,6 +38,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
         contrasts=derived.result.contrasts,
         qualitative=features.qualitative,
         agreements=agreements(features.qualitative.survey, features.hypotheses, derived.result.beliefs),
+        what_if=what_if(profile, features.labels, features.universe),
         lists=list_counts(read_lists(working), features.universe, has_tiers=bool(profile.tiers)),
     )
 

@@ -14,7 +14,8 @@ import typer
 from icp.cli_alerts import alert, runs
 from icp.cli_decisions import approve, reject, rollback
 from icp.cli_project import check, init, new_app
-from icp.cli_running import backfill, deploy, serve, up
+from icp.cli_running import backfill, deploy, schedule, up
+from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
 from icp.errors import IcpError
 
@@ -35,7 +36,7 @@ app.command()(init)
 app.command()(check)
 app.command()(alert)
 app.command()(runs)
-for _verb in (approve, reject, rollback, backfill, deploy, serve, up):
+for _verb in (approve, reject, rollback, backfill, deploy, schedule, serve, up):
     app.command()(_verb)
 app.command()(doctor)
 app.command("fake-vendors")(fake_vendors)

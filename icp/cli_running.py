@@ -48,11 +48,11 @@ def deploy(
         typer.echo(line)
 
 
-def serve(project: Project = DEFAULT_PROJECT, home: Home = DEFAULT_HOME) -> None:
+def schedule(project: Project = DEFAULT_PROJECT, home: Home = DEFAULT_HOME) -> None:
     """Run the schedules of deployments.yaml in this one process, until it is stopped; no work pool, no worker."""
-    from flows.deploying import serve as run
+    from flows.deploying import keep_schedules
 
-    run(_settings(project), home)
+    keep_schedules(_settings(project), home)
 
 
 def up(

@@ -73,6 +73,18 @@ def wilson_interval(wins: float, total: float, level: float = 0.95) -> Interval:
     return Interval(rate, 0.0 if wins <= 0 else low, 1.0 if wins >= total else high)
 
 
+def wilson_trials(value: float, low: float, high: float, level: float = 0.95) -> float:
+    """On how many independent deals a Wilson interval rests: the inverse of `wilson_interval` in its width.
+
+    >>> round(wilson_trials(*wilson_interval(10, 100)), 6)
+    100.0
+    """
+    squared, spread = ((high - low) / 2) ** 2, value * (1 - value)
+    a, b, c = squared - 0.25, 2 * squared - spread, squared
+    share = (-b - math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a) if a else -c / b  # z2 / deals
+    return normal_quantile(level) ** 2 / share if share > 0 else math.inf
+
+
 def jeffreys_interval(wins: float, total: float, level: float = 0.95) -> Interval:
     """A win rate with the equal-tailed Bayesian interval under the Jeffreys prior Beta(1/2, 1/2).
 

@@ -47,7 +47,8 @@ class IndexedRevision:
 
 @dataclass(frozen=True)
 class IndexData:
-    """Everything on the page; `revisions` and `looks` oldest first, `unread` names files that could not be read."""
+    """Everything on the page; `revisions` and `looks` oldest first, `unread` names files that could not be read,
+    `beside` the other ICPs in force, each with a page that holds the two together."""
 
     company: str
     icp: str
@@ -55,3 +56,4 @@ class IndexData:
     looks: tuple[DriftReport, ...] = ()
     record: tuple[TrackedQuarter, ...] = ()
     unread: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()

@@ -84,6 +84,7 @@ def index_context(data: IndexData) -> dict[str, Any]:
         "looks_left_out": max(len(data.looks) - MOST_LOOKS, 0),
         "drift_sentence": drift_sentence(data),
         "unread": data.unread,
+        "beside": data.beside,
     }
 
 

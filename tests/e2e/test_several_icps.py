@@ -144,3 +144,8 @@ def test_an_icp_is_left_alone_when_another_is_edited(project: Path) -> None:
     assert compared["overlap"]["shared_accounts"] == 0
     assert compared["one"]["best_rate"]["low"] < compared["one"]["best_rate"]["high"]
     assert "speak of different accounts" in compare_icps(stores[0], stores[1], "2025Q1", as_json=False)
+    for one, other in (("north", "south"), ("south", "north")):
+        folder = project / "lake/published" / one
+        assert f'href="beside-{other}.html"' in (folder / "index.html").read_text()
+        beside = (folder / f"beside-{other}.html").read_text()
+        assert "speak of different accounts" in beside and f"{one} beside {other}" in beside
