@@ -11,13 +11,20 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from icp.design import Codes
 from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
 from icp.stats import Floats, combined_p_value, mixture_chi2_tail, normal_quantile
 
-FLAG_LEVEL = 0.02
+FLAG_LEVEL = 0.03
+ANY_CHANGE_AND_ALONG = (
+    0.25,
+    0.25,
+    0.5,
+)  # what the tests for any change (under two kernels) and along the effect count for
+FADES = 0.9  # of the test along the effect
+LEAST_USUAL_VARIANCE = 0.05**2  # the direction of an attribute whose effect was not seen at all
 STILL_THERE = 0.01  # a change that is none of the mix keeps this p-value when the earlier rows have the newest mix
 MATERIAL_ODDS, MATERIAL_SHARE = 1.25, 0.05
 REPORT_VARIANCE = 2.25  # weak prior of reported effects: a bin without a win gets wide odds, not infinite ones
@@ -141,11 +148,11 @@ class ChangeModel:
         )
 
     def p_value(self, name: str) -> float:
-        """Score test of no change, made twice and combined: of a change that neighbouring bins share, and of any.
+        """Score tests of no change, combined: of any change, and of what usually happens, an effect that fades.
 
-        Q = U'U on the columns of a kernel against its chi-square mixture. Under the attribute's own kernel a change that
-        runs through all bins counts most, and one that moves from a bin to the next hardly at all; with every bin on
-        its own it is the other way round.
+        Q = U'U on the columns of a kernel against its chi-square mixture, under the attribute's own kernel (a change that
+        runs through all bins counts most, one that moves from a bin to the next hardly at all) and with every bin on its
+        own (the other way round). The third test asks for a change along the attribute's own effects.
         """
         tested = self.fit.design.slices[self.change_of[name]]
         tau2 = self.tau2.copy()
@@ -158,12 +165,25 @@ class ChangeModel:
         spread = self.fit.gram[tested, tested] - cross @ covariance @ cross.T
         alone = np.linalg.pinv(self.fit.design.factors[self.change_of[name]])  # to one column per bin
         v = alone.T @ u
-        return combined_p_value(
-            [
-                mixture_chi2_tail(float(u @ u), np.linalg.eigvalsh(spread)),
-                mixture_chi2_tail(float(v @ v), np.linalg.eigvalsh(alone.T @ spread @ alone)),
-            ]
-        )
+        any_change = [
+            mixture_chi2_tail(float(u @ u), np.linalg.eigvalsh(spread)),
+            mixture_chi2_tail(float(v @ v), np.linalg.eigvalsh(alone.T @ spread @ alone)),
+        ]
+        if name not in self.main_of:
+            return combined_p_value(any_change)
+        along = _along(self._usual_effect(name, mean, covariance), u, spread)
+        return combined_p_value([*any_change, along], ANY_CHANGE_AND_ALONG)
+
+    def _usual_effect(self, name: str, mean: Floats, covariance: Floats) -> Floats:
+        """The attribute's effect over all periods in the columns of its kernel, shrunk from its free estimate.
+
+        A function of that estimate alone, which the test's U does not depend on: so the direction is as good as chosen
+        before the newest outcomes were seen. An estimate of the earlier periods would not be: where it is large by chance,
+        the newest period always looks like fading.
+        """
+        own = self.fit.design.slices[self.main_of[name]]
+        tau2 = max(float(self.main_tau2[self.main_of[name]]), LEAST_USUAL_VARIANCE)
+        return np.asarray(np.linalg.solve(covariance[own, own] / tau2 + np.eye(own.stop - own.start), mean[own]))
 
     def _posterior(self, tau2: Floats) -> tuple[Floats, Floats]:
         """Mean and covariance of all coefficients under these variances, by one Newton step from the fit."""
@@ -233,6 +253,15 @@ class ChangeModel:
         weights = np.ones(len(self.won))
         weights[earlier] = ratio * ratio.sum() / (ratio**2).sum()
         return weights
+
+
+def _along(effect: Floats, u: Floats, spread: Floats) -> float:
+    """p-value of a change along an effect: exact, nine tenths of it for fading or turning, a tenth for growing."""
+    variance = float(effect @ spread @ effect)
+    if variance <= 0:
+        return 1.0
+    fading = float(ndtr(effect @ u / np.sqrt(variance)))
+    return min(fading / FADES, (1 - fading) / (1 - FADES), 1.0)
 
 
 def _shares(block: ChangeBlock, rows: Flags) -> Floats:
