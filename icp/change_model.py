@@ -169,7 +169,7 @@ class ChangeModel:
         ]
         if name not in self.main_of:
             return combined_p_value(any_change)
-        along = _along(self._usual_effect(name, by_main[:, -1], free), u, spread)
+        along = _along(self._usual_effect(name, np.asarray(by_main[:, -1]), np.asarray(free)), u, spread)
         return combined_p_value([*any_change, along], ANY_CHANGE_AND_ALONG)
 
     def _usual_effect(self, name: str, free_estimate: Floats, precision: Floats) -> Floats:
