@@ -19,11 +19,8 @@ from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
 from icp.stats import Floats, combined_p_value, mixture_chi2_tail, normal_quantile
 
 FLAG_LEVEL = 0.03
-ANY_CHANGE_AND_ALONG = (
-    0.25,
-    0.25,
-    0.5,
-)  # what the tests for any change (under two kernels) and along the effect count for
+# What counts for how much in a p-value: the tests for any change, under two kernels, and the one along the effect.
+ANY_CHANGE_AND_ALONG = (0.25, 0.25, 0.5)
 FADES = 0.9  # of the test along the effect
 LEAST_USUAL_VARIANCE = 0.05**2  # the direction of an attribute whose effect was not seen at all
 STILL_THERE = 0.01  # a change that is none of the mix keeps this p-value when the earlier rows have the newest mix
@@ -276,7 +273,7 @@ def _along(effect: Floats, u: Floats, spread: Floats) -> float:
     """p-value of a change along an effect: exact, nine tenths of it for fading or turning, a tenth for growing."""
     variance = float(effect @ spread @ effect)
     if variance <= 0:
-        return 1.0
+        return 0.5  # no direction to look in: nothing for or against a change in the combination
     fading = float(ndtr(effect @ u / np.sqrt(variance)))
     return min(fading / FADES, (1 - fading) / (1 - FADES), 1.0)
 
