@@ -14,9 +14,9 @@ import pandas as pd
 
 from icp.backtest import Backtest
 from icp.criteria import disqualifiers
-from icp.derive import keep
 from icp.errors import ConfigError
 from icp.hypotheses import Hypothesis
+from icp.keep import keep
 from icp.membership import confirmed, fading, published_changes, qualified_changes
 from icp.paragraph import write_paragraph
 from icp.profile import Criterion, Grade, Profile, Scorecard

@@ -6,9 +6,10 @@ import pytest
 from planted import QUARTERS, planted_world
 
 from icp.bins import encode, make_bins
-from icp.derive import POINT_COLUMNS, derive, keep, points_table
+from icp.derive import POINT_COLUMNS, derive, points_table
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.evidence import gather_evidence
+from icp.keep import keep
 from icp.label_rows import read_label_rows
 from icp.points import card_of, make_points
 from icp.profile import Attribute

@@ -10,8 +10,9 @@ import pytest
 
 from icp.bins import encode, make_bins
 from icp.criteria import disqualifiers
-from icp.derive import derive, keep
+from icp.derive import derive
 from icp.explain import explain
+from icp.keep import keep
 from icp.points import card_of
 from icp.profile import Attribute, Profile
 from icp.quarterly import Question, answer
