@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
+from icp.config_destinations import DestinationSection
 from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, with_default_mapping
 from icp.profile import Family, Kind
 
@@ -424,6 +425,7 @@ class ConfigFile(Section):
     sources: dict[Name, SourceSettings]
     icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)] = {"main": IcpSettings()}
     alerts: AlertsSection = AlertsSection()
+    destinations: dict[Name, DestinationSection] = {}
 
     @field_validator("lake")
     @classmethod

@@ -20,7 +20,15 @@ TEXT += [p for folder in FOLDERS for p in (ROOT / folder).rglob("*") if p.is_fil
 TEXT = [p for p in TEXT if p.suffix in KINDS and not {"target", "__pycache__"}.intersection(p.parts)]
 
 # Where the outside world begins: only these may ask what time it is.
-EDGES = {"icp/cli.py", "icp/cli_alerts.py", "flows/ingest.py", "flows/refresh.py", "flows/monitor.py", "flows/demo.py"}
+EDGES = {
+    "icp/cli.py",
+    "icp/cli_alerts.py",
+    "icp/cli_sync.py",
+    "flows/ingest.py",
+    "flows/refresh.py",
+    "flows/monitor.py",
+    "flows/demo.py",
+}
 CLOCKS = re.compile(r"\b(datetime\.now|datetime\.utcnow|date\.today|time\.time|Timestamp\.now|Timestamp\.today)\(")
 SQL_CLOCKS = re.compile(r"\b(current_date|current_timestamp|now\(\)|today\(\)|getdate\(\))", re.IGNORECASE)
 
