@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from icp.destinations.crm import RESUME, Crm, Rejected, Unanswered, Values
 from icp.destinations.ledger import OPEN, Ledger, Row
@@ -109,8 +110,8 @@ class Sender:
         if isinstance(answer, Rejected):
             self._isolate(batch, answer)
 
-    def _write(self, batch: Sequence[_Ready]) -> Rejected | None:
-        """Send rows once and settle them; a lost answer puts them back to be read again."""
+    def _write(self, batch: Sequence[_Ready]) -> Rejected | Literal["answered", "lost"]:
+        """Send rows once and settle them; a lost answer puts them back to be read again, and says nothing about them."""
         rows = {ready.account: ready for ready in batch}
         self._ledger.sending(self._plan.name, {a: (r.found, r.values) for a, r in rows.items()})
         self._batches += 1
@@ -118,7 +119,7 @@ class Sender:
             answer = self._crm.write({a: r.values for a, r in rows.items()}, f"{self._plan.name}-{self._batches}")
         except Unanswered as problem:
             self._uncertain(list(rows), str(problem))
-            return None
+            return "lost"
         if isinstance(answer, Rejected):
             return answer
         self._lost = 0
@@ -129,7 +130,7 @@ class Sender:
         self._fail(refused)
         if left := [a for a in rows if a not in answer.errors]:
             self._uncertain(left, "it answered without saying what became of some rows")
-        return None
+        return "answered"
 
     def _uncertain(self, accounts: Sequence[str], problem: str) -> None:
         self._lost += 1
@@ -159,7 +160,10 @@ class Sender:
         while answer.culprit is None and len(batch) > 1:
             half, rest = batch[: len(batch) // 2], batch[len(batch) // 2 :]
             again = self._write(half)
-            if again is None:
+            if again == "lost":
+                self._ready.extendleft(reversed(rest))  # nobody is blamed for what was not answered
+                return
+            if again == "answered":
                 batch = rest  # the half went through, so the spoiler is in the rest
             else:
                 self._ready.extendleft(reversed(rest))

@@ -94,12 +94,8 @@ class WritableCrm:
         unknown = {name for entry in inputs for name in entry["properties"]} - self.properties
         if unknown:
             return 400, {"message": f"Property values were not valid: {sorted(unknown)} PROPERTY_DOESNT_EXIST"}
-        for entry in inputs:
-            how = self.bad.get(entry["id"])
-            if how == "batch":
-                return 400, {"message": f"Property values were not valid for object {entry['id']}"}
-            if how == "unnamed":
-                return 400, {"message": "Property values were not valid"}
+        if (refusal := self._spoiled(inputs)) is not None:
+            return 400, {"message": refusal}
         self._count_write()
         errors = []
         done = []
@@ -117,6 +113,13 @@ class WritableCrm:
             "numErrors": len(errors),
             "errors": errors,
         }
+
+    def _spoiled(self, inputs: list[dict[str, Any]]) -> str | None:
+        for entry in inputs:
+            how = self.bad.get(entry["id"])
+            if how in ("batch", "unnamed"):
+                return "Property values were not valid" + (f" for object {entry['id']}" if how == "batch" else "")
+        return None
 
     # -- Salesforce ----------------------------------------------------------------------------------------------------
 
@@ -162,6 +165,9 @@ class CrmServer(ThreadingHTTPServer):
     def __init__(self, crm: WritableCrm) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.crm = crm
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that was killed or gave up is part of the play."""
 
     @property
     def url(self) -> str:

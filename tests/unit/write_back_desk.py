@@ -57,7 +57,8 @@ def desk_of(folder: Path, url: str, kind: str = "hubspot", **retry: Any) -> Desk
 def wanted_of(kind: str, accounts: int) -> dict[str, Values]:
     tier, score, version = COLUMNS[kind]
     return {
-        str(1000 + n): {tier: f"tier_{1 + n % 3}", score: str(20 + n % 60), version: "2026Q3 r1"} for n in range(accounts)
+        str(1000 + n): {tier: f"tier_{1 + n % 3}", score: str(20 + n % 60), version: "2026Q3 r1"}
+        for n in range(accounts)
     }
 
 
