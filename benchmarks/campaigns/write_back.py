@@ -29,6 +29,12 @@ from icp.errors import PartialWriteBack, TryLater
 from icp.fake_vendors.crm_writes import WritableCrm, serving_crm
 
 ACCOUNTS, BAD_SHARE, FAULT_RATE, KILLS = 10_000, 0.01, 0.03, 3
+CHILD = """
+import sys
+from pathlib import Path
+from benchmarks.campaigns.write_back import run
+run(Path(sys.argv[1]), *sys.argv[2:])
+"""
 COLUMNS = {"hubspot": ("hs_ideal_customer_profile", "icp_fit_score"), "salesforce": ("icp_tier__c", "icp_fit_score__c")}
 CRMS = {"hubspot": HubSpot, "salesforce": Salesforce}
 
@@ -117,8 +123,7 @@ def _fewest(kind: str, how: str, accounts: int, bad: int) -> int:
 
 def _kill(folder: Path, url: str, kind: str, crm: WritableCrm, aim: int) -> bool:
     """Kill a writer when the CRM has been called `aim` times since the beginning."""
-    code = "import sys; from pathlib import Path; from benchmarks.campaigns.write_back import run; run(Path(sys.argv[1]), *sys.argv[2:])"
-    child = subprocess.Popen([sys.executable, "-c", code, str(folder), url, kind, "p1"])
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder), url, kind, "p1"])
     while crm.calls < aim and child.poll() is None:
         time.sleep(0.002)
     alive = child.poll() is None
