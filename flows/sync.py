@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +62,10 @@ def at_desk(settings: Settings, name: str, *, alone: bool = True) -> Iterator[De
     if section is None:
         known = ", ".join(settings.destinations) or "none"
         raise ConfigError(f"icp.yml has no destination {name!r} under `destinations` (it has: {known}).")
-    kinds = {"hubspot": ("HubSpot", HubSpot), "salesforce": ("Salesforce", Salesforce)}
+    kinds: dict[str, tuple[str, Callable[[Connection, str], Crm]]] = {
+        "hubspot": ("HubSpot", HubSpot),
+        "salesforce": ("Salesforce", Salesforce),
+    }
     label, kind = kinds[section.kind]
     folder = settings.lake / "sync" / name
     with lock.hold(folder) if alone else nullcontext():
@@ -209,7 +212,7 @@ def _wanted(desk: Desk, told: Mapping[str, Values]) -> tuple[str, dict[str, Valu
     }
     columns = flows.dbt_project.build(
         desk.settings.dbt_project,
-        select=(model,),
+        select=(f"+{model}",),
         variables=variables,
         warehouse=scratch / "warehouse.duckdb",
         scratch=scratch,

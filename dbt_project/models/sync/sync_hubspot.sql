@@ -10,19 +10,19 @@ with wanted as (
         nullif(reasons, '') as icp_reasons,
         '{{ var("sync_version", "") }}' as icp_version,
         '{{ var("sync_scored_on", "") }}' as icp_scored_on
-    from {{ list_in_force() }} as listed
+    from {{ ref('int_accounts__in_force') }}
     where tier is not null
 ),
 
 told as (
-    select * from {{ told_before() }} as told_rows
+    select * from {{ ref('int_hubspot__told') }}
 ),
 
 final as (
     select wanted.*
     from wanted
     left join told on wanted.account_id = told.account_id
-    where {{ differs_from_told('wanted', 'told') }}
+    where {{ differs_from_told('wanted', 'told', ['hs_ideal_customer_profile', 'hs_is_target_account', 'icp_fit_score', 'icp_reasons']) }}
 )
 
 select * from final

@@ -10,19 +10,19 @@ with wanted as (
         nullif(reasons, '') as icp_reasons__c,
         '{{ var("sync_version", "") }}' as icp_version__c,
         '{{ var("sync_scored_on", "") }}' as icp_scored_on__c
-    from {{ list_in_force() }} as listed
+    from {{ ref('int_accounts__in_force') }}
     where tier is not null
 ),
 
 told as (
-    select * from {{ told_before() }} as told_rows
+    select * from {{ ref('int_salesforce__told') }}
 ),
 
 final as (
     select wanted.*
     from wanted
     left join told on wanted.account_id = told.account_id
-    where {{ differs_from_told('wanted', 'told') }}
+    where {{ differs_from_told('wanted', 'told', ['icp_tier__c', 'icp_is_target__c', 'icp_fit_score__c', 'icp_reasons__c']) }}
 )
 
 select * from final
