@@ -7,7 +7,7 @@ BENCH := .venv-bench
 PEERED := recovery scale
 CAMPAIGNS := $(filter-out __init__ runner,$(basename $(notdir $(wildcard benchmarks/campaigns/*.py))))
 
-.PHONY: setup setup-dev demo demo-vendors test check fix docs lock clean campaign bench
+.PHONY: setup setup-dev demo demo-vendors up test check fix docs lock clean campaign bench
 
 $(VENV)/.runtime: requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) (first run only, one to two minutes) ..." >&2
@@ -26,8 +26,11 @@ setup-dev: $(VENV)/.dev          ## the environment with the tools of developmen
 demo: $(VENV)/.runtime           ## the main job on the bundled demo company, eight quarters
 	@$(BIN)/icp demo --directory demo
 
-demo-vendors: $(VENV)/.runtime   ## the same company pulled over HubSpot's protocol from a local server: the same ICP
+demo-vendors: $(VENV)/.runtime   ## the same company pulled over HubSpot's and BuiltWith's protocols from a local server: the same ICP
 	@$(BIN)/icp demo --directory demo-vendors --vendors
+
+up: demo                         ## Prefect's server and a worker on this machine for the demo company, until Ctrl-C
+	@$(BIN)/icp up -p demo/icp.yml
 
 test: $(VENV)/.dev               ## every test
 	@$(BIN)/python -m pytest

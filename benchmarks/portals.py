@@ -51,12 +51,27 @@ def _record(number: int, properties: dict[str, Any]) -> dict[str, Any]:
     return {"id": str(number), "properties": {**own, **properties}, "archived": False}
 
 
-def project(folder: Path, url: str, tables: tuple[str, ...] = ("accounts", "opportunities", "contacts")) -> Settings:
-    """A project whose only source is the server at `url`."""
+def project(
+    folder: Path,
+    url: str,
+    tables: tuple[str, ...] = ("accounts", "opportunities", "contacts"),
+    *,
+    section: str = "",
+) -> Settings:
+    """A project whose only source is the server at `url`, as HubSpot."""
+    return _project(folder, "hubspot", f"base_url: '{url}'{', ' if section else ''}{section}", tables)
+
+
+def salesforce_project(folder: Path, url: str, *, section: str) -> Settings:
+    """The same as a Salesforce org."""
+    return _project(folder, "salesforce", f"login_url: '{url}', {section}", ("accounts", "opportunities"))
+
+
+def _project(folder: Path, kind: str, section: str, tables: tuple[str, ...]) -> Settings:
     folder.mkdir(parents=True, exist_ok=True)
     named = "".join(f"\n      {table}: {{}}" for table in tables)
     text = (
-        f"config_version: 1\ncompany: Acme\nsources:\n  crm:\n    kind: hubspot\n    hubspot: {{base_url: '{url}'}}\n"
+        f"config_version: 1\ncompany: Acme\nsources:\n  crm:\n    kind: {kind}\n    {kind}: {{{section}}}\n"
         f"    tables:{named}\nicps:\n  main: {{}}\n"
     )
     (folder / "icp.yml").write_text(text, encoding="utf-8")

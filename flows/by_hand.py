@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from icp.errors import IcpError, NotYet, TryLater
+
+UNREACHABLE = ("Failed to reach API", "Timed out while attempting to connect to ephemeral")
 
 if TYPE_CHECKING:
+    from flows.backfill import Backfilled
     from flows.ingest import IngestResult
     from flows.monitor import MonitorResult
     from flows.refresh import IcpOutcome, RefreshResult
     from icp.config import Settings
-    from icp.errors import IcpError
 
 
-def refresh_by_hand(settings: Settings, *, icp: str, quarter: str | None, now: datetime, plain: bool) -> RefreshResult:
+def refresh_by_hand(
+    settings: Settings, *, icp: str, quarter: str | None, now: datetime, plain: bool, wait: bool = False
+) -> RefreshResult:
     """Refresh one quarter and say what came of it; the bytes published are the same either way."""
     from flows.refresh import icp_refresh, refresh_and_tell
 
     if plain:
-        return refresh_and_tell(settings, icp=icp, quarter=quarter, now=now)
+        return refresh_and_tell(settings, icp=icp, quarter=quarter, now=now, wait=wait)
     label = quarter or settings.calendar.last_closed(now).label
-    result: RefreshResult = icp_refresh(project=str(settings.path), icp=icp, quarter=label)
+    with _a_server_answers():
+        result: RefreshResult = _not_yet(icp_refresh(project=str(settings.path), icp=icp, quarter=label, wait=wait))
     return result
 
 
 def refresh_all_by_hand(
-    settings: Settings, *, quarter: str | None, now: datetime, plain: bool
+    settings: Settings, *, quarter: str | None, now: datetime, plain: bool, wait: bool = False
 ) -> tuple[tuple[IcpOutcome, ...], IcpError | None]:
     """Refresh every ICP; what became of each, and the error to end with when one of them failed."""
     from flows.refresh import SomeIcpsFailed, icp_refresh_all, refresh_all
 
     try:
         if plain:
-            return refresh_all(settings, quarter=quarter, now=now), None
+            return refresh_all(settings, quarter=quarter, now=now, wait=wait), None
         label = quarter or settings.calendar.last_closed(now).label
-        outcomes: tuple[IcpOutcome, ...] = icp_refresh_all(project=str(settings.path), quarter=label)
+        with _a_server_answers():
+            answer = icp_refresh_all(project=str(settings.path), quarter=label, wait=wait)
+            outcomes: tuple[IcpOutcome, ...] = _not_yet(answer)
     except SomeIcpsFailed as failure:
         return failure.outcomes, failure
     return outcomes, None
+
+
+def backfill_by_hand(
+    settings: Settings, *, icp: str | None, first: str, last: str | None, now: datetime, plain: bool
+) -> tuple[Backfilled, ...]:
+    """Refresh past quarters in order, for one ICP or for all."""
+    from flows.backfill import backfill, quarters_to_fill
+
+    def one(name: str, label: str) -> RefreshResult:
+        return refresh_by_hand(settings, icp=name, quarter=label, now=now, plain=plain)
+
+    icps = (icp,) if icp else tuple(settings.icps)
+    return backfill(settings, icps=icps, quarters=quarters_to_fill(settings, first, last, now), refresh_one=one)
 
 
 def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, plain: bool) -> IngestResult:
@@ -46,7 +71,8 @@ def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, pla
 
     if plain:
         return ingest_and_tell(settings, source=source, extracted_at=now)
-    result: IngestResult = icp_ingest(project=str(settings.path), source=source)
+    with _a_server_answers():
+        result: IngestResult = icp_ingest(project=str(settings.path), source=source)
     return result
 
 
@@ -56,5 +82,36 @@ def monitor_by_hand(settings: Settings, *, icp: str, as_of: str | None, now: dat
 
     if plain:
         return monitor_and_tell(settings, icp=icp, as_of=moment(settings, as_of, now))
-    result: MonitorResult = icp_monitor(project=str(settings.path), icp=icp, as_of=as_of)
+    with _a_server_answers():
+        result: MonitorResult = icp_monitor(project=str(settings.path), icp=icp, as_of=as_of)
     return result
+
+
+def _not_yet(answer: Any) -> Any:
+    """What a flow answered; a flow that only waits answers a string, which at a terminal is an ending of its own."""
+    if isinstance(answer, str):
+        raise NotYet(answer)
+    return answer
+
+
+@contextmanager
+def _a_server_answers() -> Iterator[None]:
+    """Say what to do when Prefect's server cannot be reached, instead of a traceback of its client.
+
+    Raises:
+        TryLater: the server named by PREFECT_API_URL does not answer, or none could be started; nothing was begun.
+    """
+    import httpx
+
+    try:
+        yield
+    except IcpError:
+        raise
+    except Exception as error:
+        if not isinstance(error, httpx.TransportError) and not any(words in str(error) for words in UNREACHABLE):
+            raise
+        address = os.environ.get("PREFECT_API_URL", "a server of its own")
+        raise TryLater(
+            f"Prefect's server ({address}) does not answer. Start it, unset PREFECT_API_URL, or run the same command with "
+            "--plain: the same steps, the same bytes, without Prefect. Whatever was begun is continued by the next run."
+        ) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.dbt_failures import described
-from icp.errors import GateFailed, IcpError
+from icp.errors import GateFailed, IcpError, TryLater
 
 # Parsing takes longer than building; one process builds several quarters from the same parsed project.
 _parsed: dict[Path, Any] = {}
@@ -30,6 +30,7 @@ def build(
         ConfigError: a feature is not declared as it must be; nothing was built.
         GateFailed: a data test of the project failed; the message names the tests and the number of bad rows.
         IcpError: a model did not compile or run.
+        TryLater: another program has the warehouse open.
     """
     from dbt.cli.main import dbtRunner
 
@@ -81,6 +82,11 @@ def _columns_by_model(manifest: Any) -> dict[str, Any]:
 def _checked(project: Path, result: Any) -> Any:
     if result.success:
         return result
+    if "Could not set lock on file" in str(result.exception):
+        raise TryLater(
+            f"Another program has the warehouse open, so nothing was built or published: {result.exception} "
+            "Close it there, or wait until it ends, and run again. Reading is safe from lake/published/ at any time."
+        )
     if result.exception is not None:
         raise IcpError(f"dbt could not run: {result.exception}")
     failed = [r for r in result.result.results if r.status in ("error", "fail", "runtime error")]

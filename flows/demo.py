@@ -17,7 +17,7 @@ def run_demo(directory: Path, *, quarters: int, plain: bool, vendors: bool = Fal
 
     With `vendors` the company's CRM is pulled over HubSpot's protocol from a server on this machine, not read from files.
     """
-    from flows.demo_vendors import use_hubspot
+    from flows.demo_vendors import use_builtwith, use_hubspot
     from flows.local_server import local_server
 
     server = nullcontext(_nothing_to_wait_for) if plain else local_server()
@@ -26,20 +26,21 @@ def run_demo(directory: Path, *, quarters: int, plain: bool, vendors: bool = Fal
         create(directory)
         if vendors:
             use_hubspot(directory)
+            use_builtwith(directory)
         server_is_ready()
         return _refresh_all(directory, quarters=quarters, plain=plain, vendors=vendors)
 
 
 def _refresh_all(directory: Path, *, quarters: int, plain: bool, vendors: bool) -> list[str]:
     from flows.by_hand import ingest_by_hand, refresh_by_hand
-    from flows.demo_vendors import land_through_hubspot
+    from flows.demo_vendors import land_through_vendors
     from flows.ingest import raise_if_refused
     from icp.config import load
 
     settings = load(directory / "icp.yml")
     now = datetime.now(UTC)
     if vendors:
-        land_through_hubspot(settings, now)
+        land_through_vendors(settings, now, lookups=quarters)
     else:
         raise_if_refused(ingest_by_hand(settings, source=None, now=now, plain=plain))
     calendar = settings.calendar

@@ -49,14 +49,17 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 def _source(settings: Settings, name: str) -> Iterator[Finding]:
     from icp.errors import IcpError
-    from icp.sources import files, hubspot
+    from icp.sources.kinds import module_of
 
     source = settings.source(name)
+    module = module_of(source.kind)
+    said = module.CHECKED
     try:
-        lacking = (hubspot if source.kind == "hubspot" else files).missing(settings, name)
+        lacking = module.missing(settings, name)
+        if not lacking and hasattr(module, "standing"):
+            said = module.standing(settings, name)
     except IcpError as problem:
         lacking = [str(problem)]
-    said = "credentials, scopes and properties" if source.kind == "hubspot" else "every path has files"
     yield from (Finding(False, f"{name}: {what}") for what in lacking)
     if not lacking:
         yield Finding(True, f"{name} ({source.kind}): {said}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -151,6 +151,48 @@ def check_leaks(
         raise GateFailed("\n".join(["Nothing was published.", head, *told, remedy]))
     audited = sorted({attribute.column for attribute in attributes})
     return {"schema_version": 1, "success": True, "audited": audited, "accepted": sorted(accepted), "leaks": []}
+
+
+def check_past(
+    labels: pd.DataFrame,
+    before: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    *,
+    accepted: Sequence[str],
+    own: Callable[[], set[str]],
+    quarter: str,
+) -> dict[str, Any]:
+    """Whether deals looked at before are explained as they were then; the answer is the report kept with the revision.
+
+    Args:
+        labels: Label rows of this quarter.
+        before: Label rows as the incumbent saw them, made by the same code.
+        attributes: The candidates.
+        accepted: Columns a person vouches for (`leak_audit.accept`).
+        own: Columns of the team's own features, asked for when something is wrong.
+        quarter: For the message.
+
+    Raises:
+        GateFailed: a feature of the team's own is another than it was. A column of a vendor or the CRM that is gets a note:
+            they restate history.
+    """
+    from icp.restated import restated
+
+    found = restated(before, labels, attributes, accepted=accepted)
+    theirs = own() if found else set()
+    wrong = [each for each in found if each.column in theirs]
+    if wrong:
+        told = [f"  FAILED  {each.sentence}" for each in wrong]
+        columns = ", ".join(each.column for each in wrong)
+        remedy = (
+            "          do: join only rows dated before observed_at, whatever newest_fact_at says; if a source restated its "
+            f"history, vouch for it (`leak_audit: {{accept: [{columns}]}}` in icp.yml)."
+        )
+        head = f"gate past on features of {quarter}: refused, {len(wrong)} feature(s) read what happened later"
+        raise GateFailed("\n".join(["Nothing was published.", head, *told, remedy]))
+    notes = [f"{each.sentence}. If no source restated its history, find out what fills it in." for each in found]
+    shared = len(set(labels["observation_id"]) & set(before["observation_id"]))
+    return {"schema_version": 1, "success": True, "compared": shared, "notes": notes}
 
 
 def check_outbound(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from icp.track_record import TrackedQuarter
 
 INDEX = "index.html"
+HEAD_TO_HEAD = "beside-{}.html"
 LINKED = ("report.html", "workbook.xlsx", "accounts.csv", "profile.yml")
 _UNREADABLE = (IcpError, OSError, KeyError, TypeError, ValueError)
 
@@ -26,15 +27,53 @@ def write_index(settings: Settings, icp: str) -> Path:
     Nothing published is touched. What cannot be read (files of an older version) is named on the page, never an error:
     a view must not make a finished refresh fail.
     """
-    from icp import atomic
     from icp.report.index_page import render_index
 
     data = index_data(settings, icp)
     path = settings.lake / "published" / icp / INDEX
-    page = render_index(data).encode()
-    if not path.exists() or path.read_bytes() != page:
-        atomic.write_bytes(path, page)
+    _write(path, render_index(data))
+    for other in data.beside:
+        _write_head_to_head(settings, icp, other)
+        _write(settings.lake / "published" / other / INDEX, render_index(index_data(settings, other)))
     return path
+
+
+def _write(path: Path, page: str) -> None:
+    from icp import atomic
+
+    if not path.exists() or path.read_bytes() != page.encode():
+        atomic.write_bytes(path, page.encode())
+
+
+def _others_in_force(settings: Settings, store: PublishedStore) -> tuple[str, ...]:
+    """The project's other ICPs, where they and this one are in force."""
+    from icp.published import PublishedStore
+
+    if store.current() is None:
+        return ()
+    named = [other for other in settings.icps if other != store.icp]
+    return tuple(other for other in named if PublishedStore(settings.lake, other).current() is not None)
+
+
+def _write_head_to_head(settings: Settings, icp: str, other: str) -> None:
+    """The page that holds two ICPs in force against each other, in both their folders; nothing where files are damaged."""
+    import pandas as pd
+
+    from flows.reading import find_revision, held_together
+    from icp.published import PublishedStore
+    from icp.report.head_to_head_page import render_head_to_head
+
+    for one, two in ((icp, other), (other, icp)):
+        try:
+            first, second = (find_revision(PublishedStore(settings.lake, name), None) for name in (one, two))
+            found = held_together(first, second)
+            listed = pd.read_parquet(first / "accounts.parquet", columns=["account_id", "account_name"])
+        except _UNREADABLE:
+            continue
+        named = listed[listed["account_id"].isin(found.accounts)].dropna()
+        names = dict(zip(named["account_id"].astype(str), named["account_name"].astype(str), strict=True))
+        page = render_head_to_head(settings.company, found, names)
+        _write(settings.lake / "published" / one / HEAD_TO_HEAD.format(two), page)
 
 
 def index_data(settings: Settings, icp: str) -> IndexData:
@@ -46,7 +85,7 @@ def index_data(settings: Settings, icp: str) -> IndexData:
     numbers = [(quarter, number) for quarter in store.quarters() for number in store.revisions(quarter)]
     revisions = tuple(_revision(store, quarter, number) for quarter, number in numbers)
     looks, unread = _looks(settings.lake / "monitor" / icp)
-    return IndexData(settings.company, icp, revisions, looks, _record(store), unread)
+    return IndexData(settings.company, icp, revisions, looks, _record(store), unread, _others_in_force(settings, store))
 
 
 def _revision(store: PublishedStore, quarter: str, number: int) -> IndexedRevision:

@@ -28,22 +28,30 @@ class FailedSource:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone."""
+    """What one ingest did: loads accepted and refused with the reasons, rows landed, sources that failed alone, notes."""
 
     accepted: tuple[str, ...]
     quarantined: tuple[str, ...]
     rows: int
     reports: tuple[str, ...]
     failed: tuple[FailedSource, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def pull_source(settings: Settings, source: str, extracted_at: datetime) -> list[StagedLoad]:
     """Stage everything of the source that has not landed yet."""
     from icp.lake import Lake
-    from icp.sources import files, hubspot
+    from icp.sources.kinds import module_of
 
-    pull = {"files": files.pull, "hubspot": hubspot.pull}[settings.source(source).kind]
+    pull = module_of(settings.source(source).kind).pull
     return list(pull(settings, source, Lake(settings.lake), extracted_at=extracted_at))
+
+
+def in_order(settings: Settings) -> list[str]:
+    """The sources as they are landed: those that look companies up come after those that say which companies there are."""
+    from icp.sources.kinds import LOOKUPS
+
+    return sorted(settings.sources, key=lambda name: settings.sources[name].kind in LOOKUPS)
 
 
 def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
@@ -54,7 +62,7 @@ def check_and_keep(settings: Settings, staged: StagedLoad) -> tuple[bool, str]:
     lake = Lake(settings.lake)
     gate = check_landing(lake, staged, settings.dbt_project.parent)
     if gate.success:
-        lake.accept(staged, gate.to_dict())
+        lake.accept(staged, {**gate.to_dict(), **({"notes": list(staged.notes)} if staged.notes else {})})
         return True, ""
     lake.quarantine(staged, gate.to_dict())
     return False, gate.summary()
@@ -73,15 +81,16 @@ def ingest(
     """
     from icp.errors import ConfigError, TryLater
     from icp.lake import Lake
-    from icp.sources.failures import keep_failure, keep_success
+    from icp.sources.failures import REFUSED, keep_failure, keep_success
 
     accepted: list[str] = []
     quarantined: list[str] = []
     reports: list[str] = []
     failed: list[FailedSource] = []
+    notes: list[str] = []
     rows = 0
     with Lake(settings.lake).lock():
-        for name in [source] if source else list(settings.sources):
+        for name in [source] if source else in_order(settings):
             say(f"landing {name}")
             try:
                 pulled = run(pull_source)(settings, name, extracted_at)
@@ -89,26 +98,31 @@ def ingest(
                 failed.append(FailedSource(name, str(problem), problem.exit_code))
                 if name in settings.sources:
                     keep_failure(settings.lake, name, str(problem), extracted_at)
-                continue
+                pulled = list(problem.staged)
             refused = len(quarantined)
             for staged in pulled:
                 kept, report = run(check_and_keep)(settings, staged)
                 (accepted if kept else quarantined).append(staged.load_id)
                 rows += staged.rows if kept else 0
                 reports += [report] if report else []
+                notes += [f"source {name}: {note}" for note in staged.notes]
+            if name in {each.name for each in failed}:
+                continue
             if len(quarantined) == refused:
                 keep_success(settings.lake, name, extracted_at)
             else:
-                keep_failure(settings.lake, name, "A load of it was refused; see `icp quarantine list`.", extracted_at)
-    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed))
+                keep_failure(settings.lake, name, REFUSED, extracted_at)
+    return IngestResult(tuple(accepted), tuple(quarantined), rows, tuple(reports), tuple(failed), tuple(notes))
 
 
 def ingest_and_tell(
     settings: Settings, *, source: str | None, extracted_at: datetime, run: Runner = plainly
 ) -> IngestResult:
     """`ingest`, kept in the ledger of runs; refused loads and a late quarter are told to the channels of icp.yml."""
+    from flows.approvals import let_lapse
     from flows.telling import Subject, observed, of_ingest
 
+    let_lapse(settings, extracted_at)
     for name in [source] if source else []:
         settings.source(name)
     return observed(
@@ -129,9 +143,12 @@ def icp_ingest(project: str = "icp.yml", source: str | None = None) -> IngestRes
     Raises:
         GateFailed: some load went to quarantine; the message says which rows broke which rules.
     """
+    from flows.assets import leave_landed
     from icp.config import load
 
-    result = ingest_and_tell(load(Path(project)), source=source, extracted_at=datetime.now(UTC), run=as_task)
+    settings = load(Path(project))
+    result = ingest_and_tell(settings, source=source, extracted_at=datetime.now(UTC), run=as_task)
+    leave_landed(settings, result.accepted)
     raise_if_refused(result)
     return result
 

@@ -41,10 +41,12 @@ def labelled_by(settings: Settings, icp: str, frame: pd.DataFrame, as_of: dateti
     """The rows with outcomes as this ICP counts them."""
     from icp.label_rules import apply_label
     from icp.pins import apply_pins, rows_judged
+    from icp.young_customers import told_so_far
 
     config, pins = settings.icp(icp), pins_in_force(settings, icp, as_of)
     vouched = rows_judged(frame, pins) if pins else None
-    labelled = apply_label(frame, label_requirements(config), config.label.at_least, vouched)
+    rules, needed = label_requirements(config), config.label.at_least
+    labelled = told_so_far(apply_label(frame, rules, needed, vouched), rules, needed)
     return apply_pins(labelled, pins, frame)
 
 

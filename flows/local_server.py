@@ -42,7 +42,7 @@ def local_server() -> Iterator[Callable[[], None]]:
     )
 
     def ready() -> None:
-        _wait(process, address)
+        wait_for_server(process, address)
         os.environ["PREFECT_API_URL"] = address
 
     try:
@@ -59,7 +59,12 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait(process: subprocess.Popen[bytes], address: str) -> None:
+def wait_for_server(process: subprocess.Popen[bytes], address: str) -> None:
+    """Wait until the server of this process answers.
+
+    Raises:
+        IcpError: it ended, or did not answer in time.
+    """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:

@@ -54,9 +54,11 @@ def monitor(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plai
 
 def monitor_and_tell(settings: Settings, *, icp: str, as_of: datetime, run: Runner = plainly) -> MonitorResult:
     """`monitor`, kept in the ledger of runs and told to the channels of icp.yml; raises what `monitor` does."""
+    from flows.approvals import let_lapse
     from flows.telling import Subject, observed, of_monitor
 
     settings.icp(icp)
+    let_lapse(settings, as_of)
     return observed(
         settings,
         Subject("monitor", icp),

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.states import Completed, State
 
 from flows.progress import say
 from flows.steps import Runner, as_task, plainly
-from icp.errors import SEVERITY, IcpError
+from icp.errors import SEVERITY, IcpError, NotYet
 
 if TYPE_CHECKING:
     from flows.refresh_steps import FeatureTables
@@ -38,25 +39,28 @@ def refresh(
     quarter: str | None,
     now: datetime,
     run: Runner = plainly,
+    wait: bool = False,
 ) -> RefreshResult:
-    """Run one quarter from landed loads to a published revision.
+    """Run one quarter from landed loads to a published revision; with `wait` only once its extracts are there.
 
     Raises:
         ConfigError: the quarter has not closed and settled yet, or nothing has landed.
         GateFailed: a gate refused the features or the lists; nothing was published.
         NotEnoughEvidence: too few outcomes to say anything; nothing was published.
+        NotYet: asked to wait, and an extract of the quarter is still to come; nothing was published.
         LockHeld: another run is writing to this lake.
     """
     from icp.lake import Lake
 
     with Lake(settings.lake).lock():
-        return _refresh_one(settings, icp, quarter, now, run, _Shared())
+        return _refresh_one(settings, icp, quarter, now, run, _Shared(wait))
 
 
 @dataclass
 class _Shared:
-    """The features built last in this run: ICPs that ask for the same use them."""
+    """What the ICPs of one run share: whether to wait for extracts, and the features built last, for those that ask alike."""
 
+    wait: bool = False
     tables: FeatureTables | None = None
 
 
@@ -65,7 +69,9 @@ def _refresh_one(
 ) -> RefreshResult:
     """One ICP, under the lock of the lake."""
     from flows import refresh_steps as steps
+    from flows.approvals import apply_policy
     from flows.index_page import write_index
+    from flows.waiting import require_extracts
 
     plan = run(steps.plan_refresh)(settings, icp, quarter, now)
     if plan.published is not None:
@@ -73,6 +79,8 @@ def _refresh_one(
         write_index(settings, icp)
         verdict = steps.published_verdict(plan.published)
         return RefreshResult("nothing_new", plan.quarter.label, verdict, plan.published)
+    if shared.wait:
+        require_extracts(settings, icp, plan.quarter)
     with steps.working_folder(plan) as working:
         if shared.tables is None or not shared.tables.serve(plan):
             say("building features")
@@ -85,6 +93,7 @@ def _refresh_one(
         say("scoring accounts")
         run(steps.build_serving)(plan, working, features, derived)
         run(steps.check_outbound)(plan, working, features, derived)
+        derived = run(apply_policy)(plan, working, derived)
         say("publishing")
         revision = run(steps.publish_revision)(plan, working, features, derived)
         decision = run(steps.decide)(plan, revision, derived.approval, now)
@@ -93,13 +102,18 @@ def _refresh_one(
 
 
 def refresh_and_tell(
-    settings: Settings, *, icp: str, quarter: str | None, now: datetime, run: Runner = plainly
+    settings: Settings, *, icp: str, quarter: str | None, now: datetime, run: Runner = plainly, wait: bool = False
 ) -> RefreshResult:
     """`refresh`, kept in the ledger of runs and told to the channels of icp.yml; raises what `refresh` does."""
+    from flows.approvals import let_lapse
+
     settings.icp(icp)
-    return _observed(
-        settings, icp, quarter, now, run, lambda: refresh(settings, icp=icp, quarter=quarter, now=now, run=run)
-    )
+    let_lapse(settings, now)
+
+    def work() -> RefreshResult:
+        return refresh(settings, icp=icp, quarter=quarter, now=now, run=run, wait=wait)
+
+    return _observed(settings, icp, quarter, now, run, work)
 
 
 def _refresh_and_tell_one(
@@ -130,12 +144,16 @@ def _observed(
 
 @dataclass(frozen=True)
 class IcpOutcome:
-    """What became of one ICP in a refresh of all: its result, or why it has none (`exit_code` as if it ran alone)."""
+    """What became of one ICP in a refresh of all: its result, or why it has none (`exit_code` as if it ran alone).
+
+    `waits`: it has none yet, because extracts of the quarter are still to come.
+    """
 
     icp: str
     result: RefreshResult | None
     error: str = ""
     exit_code: int = 0
+    waits: bool = False
 
 
 class SomeIcpsFailed(IcpError):
@@ -144,14 +162,15 @@ class SomeIcpsFailed(IcpError):
     def __init__(self, outcomes: tuple[IcpOutcome, ...]) -> None:
         failed = [outcome for outcome in outcomes if outcome.result is None]
         self.outcomes = outcomes
+        self.only_waits = all(outcome.waits for outcome in failed)
         self.exit_code = min((outcome.exit_code for outcome in failed), key=SEVERITY.index)
         told = "\n".join(f"  {o.icp} (exit {o.exit_code}): {o.error}" for o in failed)
-        published = len(outcomes) - len(failed)
-        super().__init__(f"{len(failed)} of {len(outcomes)} ICPs failed, {published} went through.\n{told}")
+        published, verb = len(outcomes) - len(failed), "wait" if self.only_waits else "failed"
+        super().__init__(f"{len(failed)} of {len(outcomes)} ICPs {verb}, {published} went through.\n{told}")
 
 
 def refresh_all(
-    settings: Settings, *, quarter: str | None, now: datetime, run: Runner = plainly
+    settings: Settings, *, quarter: str | None, now: datetime, run: Runner = plainly, wait: bool = False
 ) -> tuple[IcpOutcome, ...]:
     """Refresh every ICP of icp.yml in its order. One that fails publishes nothing and does not stop the others.
 
@@ -161,19 +180,24 @@ def refresh_all(
         SomeIcpsFailed: after all were tried; it holds the outcomes, those of the published ones too.
         LockHeld: another run is writing to this lake.
     """
+    from flows.approvals import let_lapse
+    from flows.compared import write_comparisons
     from icp.lake import Lake
 
+    let_lapse(settings, now)
     outcomes: list[IcpOutcome] = []
-    shared, bug = _Shared(), None
+    shared, bug = _Shared(wait), None
     with Lake(settings.lake).lock():
         for icp in settings.icps:
             say(f"ICP {icp}")
             try:
                 outcomes.append(IcpOutcome(icp, _refresh_and_tell_one(settings, icp, quarter, now, run, shared)))
             except IcpError as error:
-                outcomes.append(IcpOutcome(icp, None, str(error), error.exit_code))
+                outcomes.append(IcpOutcome(icp, None, str(error), error.exit_code, isinstance(error, NotYet)))
             except Exception as error:  # noqa: BLE001 - the others are published first, then it is raised
                 bug = bug or error
+        if len(settings.icps) > 1:
+            write_comparisons(settings)
     if bug is not None:
         raise bug
     if any(outcome.result is None for outcome in outcomes):
@@ -182,33 +206,61 @@ def refresh_all(
 
 
 @flow(flow_run_name="icp-refresh-{icp}-{quarter}")
-def icp_refresh(project: str = "icp.yml", icp: str = "main", quarter: str | None = None) -> RefreshResult:
+def icp_refresh(
+    project: str = "icp.yml", icp: str = "main", quarter: str | None = None, wait: bool = False
+) -> RefreshResult | State[str]:
     """Refresh one ICP for a quarter (the last one that closed and settled, when none is named)."""
     from icp.config import load
 
-    result = refresh_and_tell(load(Path(project)), icp=icp, quarter=quarter, now=datetime.now(UTC), run=as_task)
-    _leave_artifact(icp, result)
+    settings, now = load(Path(project)), datetime.now(UTC)
+    try:
+        result = refresh_and_tell(settings, icp=icp, quarter=quarter, now=now, run=as_task, wait=wait)
+    except NotYet as reason:
+        return _waiting(str(reason))
+    _leave(settings, (IcpOutcome(icp, result),), now)
     return result
 
 
 @flow(flow_run_name="icp-refresh-all-{quarter}")
-def icp_refresh_all(project: str = "icp.yml", quarter: str | None = None) -> tuple[IcpOutcome, ...]:
-    """Refresh every ICP of the project for a quarter; it fails in the end when one of them did."""
+def icp_refresh_all(
+    project: str = "icp.yml", quarter: str | None = None, wait: bool = False
+) -> tuple[IcpOutcome, ...] | State[str]:
+    """Refresh every ICP of the project for a quarter; it fails in the end when one of them did.
+
+    With `wait` an ICP whose extracts are still to come is left for the next run; a run that only waits ends as "Waiting".
+    """
     from icp.config import load
 
+    settings, now = load(Path(project)), datetime.now(UTC)
     try:
-        outcomes = refresh_all(load(Path(project)), quarter=quarter, now=datetime.now(UTC), run=as_task)
+        outcomes = refresh_all(settings, quarter=quarter, now=now, run=as_task, wait=wait)
     except SomeIcpsFailed as failure:
-        _leave_artifacts(failure.outcomes)
+        _leave(settings, failure.outcomes, now)
+        if failure.only_waits:
+            return _waiting(str(failure))
         raise
-    _leave_artifacts(outcomes)
+    _leave(settings, outcomes, now)
     return outcomes
 
 
-def _leave_artifacts(outcomes: tuple[IcpOutcome, ...]) -> None:
+def _waiting(reason: str) -> State[str]:
+    """Nothing failed and nothing is done: what a run looks like that found its extracts were still to come."""
+    create_markdown_artifact(markdown=reason, key="icp-waiting", description=reason.splitlines()[0])
+    return Completed(name="Waiting", message=reason, data=reason)
+
+
+def _leave(settings: Settings, outcomes: tuple[IcpOutcome, ...], now: datetime) -> None:
+    from flows.approval import ask_for_approval
+    from flows.assets import leave_published
+
     for outcome in outcomes:
-        if outcome.result is not None:
-            _leave_artifact(outcome.icp, outcome.result)
+        result = outcome.result
+        if result is None:
+            continue
+        _leave_artifact(outcome.icp, result)
+        if result.status == "published" and result.revision:
+            leave_published(settings, outcome.icp, result.revision, result.verdict)
+    ask_for_approval(settings, now)
 
 
 def _leave_artifact(icp: str, result: RefreshResult) -> None:

@@ -88,6 +88,7 @@ class Features:
     left_out: tuple[LeftOut, ...] = ()
     deals_left_out: tuple[DealsLeftOut, ...] = ()
     qualitative: Qualitative = field(default_factory=Qualitative)
+    young: pd.DataFrame | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -213,13 +214,15 @@ def read_features(plan: Plan, working: Path, tables: FeatureTables) -> Features:
     deals = feature_frame.read_left_out(tables.left_out) if plan.config.label.kind != "best_customer" else ()
     left_out = (*as_left_out(deals), *outside, *labelled.left_out)
     known = qualitative_of(plan, everything)
-    return Features(labels, universe, candidates, hypotheses, left_out, deals, known)
+    return Features(labels, universe, candidates, hypotheses, left_out, deals, known, labelled.young)
 
 
 def check_features(plan: Plan, working: Path, features: Features) -> None:
     """Stop here when the features cannot be trusted: nothing is derived from them. The findings stay with the revision."""
     from flows.gates import check_features as check
-    from flows.gates import check_leaks
+    from flows.gates import check_leaks, check_past
+    from icp.feature_frame import read_label_rows
+    from icp.feature_pages import own_columns
 
     result = check(
         features.labels,
@@ -239,6 +242,16 @@ def check_features(plan: Plan, working: Path, features: Features) -> None:
         quarter=plan.quarter.label,
     )
     _keep_findings(working, "leaks", leaks)
+    if plan.incumbent and plan.store.manifest(plan.incumbent)["made_from"]["code"] == plan.hashes["code"]:
+        past = check_past(
+            features.labels,
+            read_label_rows(plan.incumbent),
+            features.attributes,
+            accepted=plan.config.leak_audit.accept,
+            own=lambda: own_columns(plan.settings.dbt_project),
+            quarter=plan.quarter.label,
+        )
+        _keep_findings(working, "past", past)
 
 
 def _why_no_outcomes(plan: Plan, features: Features) -> str:
@@ -371,17 +384,21 @@ def publish_revision(plan: Plan, working: Path, features: Features, derived: Der
     from icp.account_lists import list_tables, read_lists
     from icp.best_customers import best_customers
     from icp.publication import LIST_COLUMNS, read_accounts, with_case_studies, write_csv, write_findings
+    from icp.young_customers import young_customers
 
     links = case_study_links(features)
-    write_findings(working, report_data(plan, working, features, derived), links)
-    accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
-    for name, table in list_tables(read_lists(working), accounts).items():
-        write_csv(working / "lists" / f"{name}.csv", table)
+    best, requirements = None, label_requirements(plan.config)
     most = plan.config.label.best_customers
     if most is not None:
         pins = pins_in_force(plan.settings, plan.icp, plan.as_of)
-        best = best_customers(features.labels, label_requirements(plan.config), pins, most)
-        write_csv(working / "lists" / "best_customers.csv", best)
+        best = best_customers(features.labels, requirements, pins, most)
+    write_findings(working, report_data(plan, working, features, derived), links, best)
+    accounts = with_case_studies(read_accounts(working)[list(LIST_COLUMNS)], links)
+    for name, table in list_tables(read_lists(working), accounts).items():
+        write_csv(working / "lists" / f"{name}.csv", table)
+    if features.young is not None and not features.young.empty:
+        young = young_customers(features.young, requirements, plan.config.label.at_least)
+        write_csv(working / "lists" / "young_customers.csv", young)
     manifest = {
         "run_key": run_key(plan.hashes.values()),
         "as_of": plan.as_of.isoformat(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,13 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     from icp.account_lists import list_counts, read_lists
     from icp.qualitative_evidence import agreements
     from icp.report import ReportData
+    from icp.what_if import what_if
 
     profile = derived.profile
     accounts = publication.read_accounts(working)
     return ReportData(
         profile=profile,
-        meta=_meta(plan, features, derived),
+        meta=_meta(plan, working, features, derived),
         incumbent=derived.incumbent,
         diff=derived.result.diff,
         backtest=derived.result.backtest,
@@ -36,16 +38,21 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
         contrasts=derived.result.contrasts,
         qualitative=features.qualitative,
         agreements=agreements(features.qualitative.survey, features.hypotheses, derived.result.beliefs),
+        what_if=what_if(profile, features.labels, features.universe),
         lists=list_counts(read_lists(working), features.universe, has_tiers=bool(profile.tiers)),
     )
 
 
-def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
+def _meta(plan: Plan, working: Path, features: Features, derived: Derived) -> ReportMeta:
     from flows.label import label_words, pins_in_force
+    from icp import contract
+    from icp.lake import Lake
+    from icp.landed_dirt import landed_dirt, stale_tables
     from icp.publication import read_history
     from icp.report.data import Exclusion, ReportMeta
     from icp.spellings import unknown_spellings
 
+    loads = Lake(plan.settings.lake).accepted_loads(plan.as_of)
     number = (plan.store.revisions(plan.quarter.label) or [0])[-1] + 1
     return ReportMeta(
         company=plan.settings.company,
@@ -60,9 +67,20 @@ def _meta(plan: Plan, features: Features, derived: Derived) -> ReportMeta:
         else label_words(plan.config, pins_in_force(plan.settings, plan.icp, plan.as_of)),
         sources=_sources(plan),
         exclusions=tuple(Exclusion(left.what, left.rows, left.reason) for left in features.left_out),
-        notes=(*plan.stale, *unknown_spellings(features.universe, plan.settings.dbt_project / "seeds")),
+        notes=(
+            *plan.stale,
+            *stale_tables(loads, contract.load(plan.settings.dbt_project), plan.as_of),
+            *landed_dirt(loads),
+            *_notes_of_the_past(working),
+            *unknown_spellings(features.universe, plan.settings.dbt_project / "seeds"),
+        ),
         history=read_history(_past(plan)),
     )
+
+
+def _notes_of_the_past(working: Path) -> tuple[str, ...]:
+    findings = working / "gates/past.json"
+    return tuple(json.loads(findings.read_text(encoding="utf-8"))["notes"]) if findings.exists() else ()
 
 
 def _sources(plan: Plan) -> tuple[SourceAge, ...]:

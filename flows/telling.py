@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from icp.errors import ConfigError, IcpError
+from icp.errors import ConfigError, IcpError, NotYet
 from icp.notify.message import News
 from icp.notify.news import Subject, failure_kind, of_failure, shortened, with_success
 from icp.runs import Ledger, RunRecord
@@ -119,16 +119,21 @@ class _Entry:
             _emit(told)
 
     def _deliver(self, news: News) -> Sequence[Delivery]:
-        from icp.notify.deliver import Delivery
+        return tell(self.settings, news, at=self.at, sent_at=self.clock())
 
-        try:
-            deliveries: Sequence[Delivery] = teller(self.settings).tell(news, at=self.at, sent_at=self.clock())
-        except Exception as error:  # noqa: BLE001  an alert that fails must never fail the run it tells of
-            text = shortened(str(error)) if isinstance(error, IcpError) else type(error).__name__
-            deliveries = (Delivery("all", len(news.events), text),)
-        for failed in (delivery for delivery in deliveries if delivery.error):
-            _log.warning("Alert not delivered to %s: %s. The next run tries again.", failed.channel, failed.error)
-        return deliveries
+
+def tell(settings: Settings, news: News, *, at: datetime, sent_at: datetime | None = None) -> Sequence[Delivery]:
+    """Send news to the channels; what does not arrive is warned of and sent again with the next run."""
+    from icp.notify.deliver import Delivery
+
+    try:
+        deliveries: Sequence[Delivery] = teller(settings).tell(news, at=at, sent_at=sent_at or at)
+    except Exception as error:  # noqa: BLE001  an alert that fails must never fail the run it tells of
+        text = shortened(str(error)) if isinstance(error, IcpError) else type(error).__name__
+        deliveries = (Delivery("all", len(news.events), text),)
+    for failed in (delivery for delivery in deliveries if delivery.error):
+        _log.warning("Alert not delivered to %s: %s. The next run tries again.", failed.channel, failed.error)
+    return deliveries
 
 
 def teller(settings: Settings) -> Any:
@@ -140,12 +145,13 @@ def teller(settings: Settings) -> Any:
 
 def _failed(subject: Subject, error: Exception, at: datetime, record: RunRecord) -> Told:
     kind = failure_kind(error)
+    outcome = "waiting" if isinstance(error, NotYet) else kind
     news = of_failure(subject, error, at) or News(subject.command, subject.icp)
     reason = news.events[0].sentence if news.events else shortened(str(error))
     code = error.exit_code if isinstance(error, IcpError) else 1
     facts = {"run": subject.command, "about": subject.about, "reason": reason}
     emitted = (("icp.gate.failed", facts),) if kind == "gate_failed" else ()
-    return Told(replace(record, exit_code=code, outcome=kind, reason=reason), news, emitted)
+    return Told(replace(record, exit_code=code, outcome=outcome, reason=reason), news, emitted)
 
 
 def of_refresh(settings: Settings, subject: Subject, result: RefreshResult, at: datetime, record: RunRecord) -> Told:

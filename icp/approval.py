@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from icp.backtest import Backtest
@@ -57,3 +59,41 @@ def _without_probability(profile: Profile, incumbent: Profile | None) -> Approva
     if incumbent is not None and incumbent.state not in ("hypotheses", "no_icp"):
         return Approval("held", "it rests on beliefs, the ICP in force on outcomes")
     return Approval("approved", "nothing better is known yet; it rests on stated beliefs and says so")
+
+
+def guarded(
+    approval: Approval,
+    profile: Profile,
+    *,
+    moved: int,
+    compared: int,
+    most_moves: float | None,
+    warnings: Sequence[str],
+) -> Approval:
+    """Hold what the policy approved when too many accounts would change tier, or a gate warned.
+
+    A profile that keeps the points of the one in force is never held for either: whoever moves, moves because the
+    account changed, and holding it would leave the old scores in use.
+
+    Args:
+        approval: What the policy says without them.
+        profile: The candidate.
+        moved: Accounts that change tier.
+        compared: Accounts with a tier before and after.
+        most_moves: The share of them that may move; None for any.
+        warnings: What the gates warned of, empty when it does not matter.
+    """
+    if approval.decision == "held" or profile.state == "kept":
+        return approval
+    if most_moves is not None and compared and moved > most_moves * compared:
+        share = f"{moved:,} of {compared:,} accounts ({moved / compared:.0%}) would change tier"
+        return Approval("held", f"{share}, more than the {most_moves:.0%} icp.yml lets pass (approval.most_tier_moves)")
+    if warnings:
+        more = f" and {len(warnings) - 1} more" if len(warnings) > 1 else ""
+        return Approval("held", f"a gate warned (approval.hold_on_warnings): {warnings[0]}{more}")
+    return approval
+
+
+def lapses_at(held_at: datetime, deadline_days: int | None) -> datetime | None:
+    """Until when a held candidate waits for an answer; None when it waits for ever."""
+    return None if deadline_days is None else held_at + timedelta(days=deadline_days)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from icp.label_rules import DEAL_WON, Requirement, is_true, weight_met
+from icp.label_rules import DEAL_WON, Requirement, figure, is_true, weight_met
 from icp.pins import Pin, pinned
 
 COLUMNS = (
@@ -58,7 +58,11 @@ def _part(rule: Requirement, row: pd.Series) -> str:
         return f"{rule.words}: not known"
     met = "yes" if rule.met(one)[0] else "no"
     fact = row[rule.column]
-    return f"{rule.words}: {met}" if rule.rule in ("repeat", "not_churned") else f"{rule.words}: {met} ({fact:,.4g})"
+    return (
+        f"{rule.words}: {met}"
+        if rule.rule in ("repeat", "not_churned")
+        else f"{rule.words}: {met} ({figure(float(fact))})"
+    )
 
 
 def _by_hand(pins: Sequence[Pin], place: int) -> str:

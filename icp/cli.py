@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icp.cli_alerts import alert, runs
+from icp.cli_decisions import approve, reject, rollback
 from icp.cli_project import check, init, new_app
+from icp.cli_running import backfill, deploy, schedule, up
+from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
 from icp.cli_sync import sync_app
 from icp.errors import IcpError
 
 if TYPE_CHECKING:
     from icp.config import Settings
-    from icp.published import DecisionKind, PublishedStore
+    from icp.published import PublishedStore
 
 app = typer.Typer(
     add_completion=False,
@@ -35,6 +38,8 @@ app.command()(init)
 app.command()(check)
 app.command()(alert)
 app.command()(runs)
+for _verb in (approve, reject, rollback, backfill, deploy, schedule, serve, up):
+    app.command()(_verb)
 app.command()(doctor)
 app.command("fake-vendors")(fake_vendors)
 
@@ -100,11 +105,13 @@ def ingest(
         result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
     raise_if_refused(result)
     if as_json:
-        typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows}))
+        typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows, "notes": result.notes}))
     elif not result.accepted:
         typer.echo("Nothing new to land.")
     else:
         typer.echo(f"{len(result.accepted)} load(s) accepted with {result.rows:,} rows.")
+        for note in result.notes:
+            typer.echo(note)
 
 
 @app.command()
@@ -115,6 +122,7 @@ def refresh(
     icp: Annotated[str | None, typer.Option("--icp", help="Only this ICP; all of the project if absent.")] = None,
     project: Project = DEFAULT_PROJECT,
     plain: Annotated[bool, typer.Option("--plain", help="Without Prefect: same steps, same bytes.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Exit 75 while extracts of the quarter are to come.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Re-derive the ICPs of a quarter and publish what changed, how sure we are, and the rescored accounts."""
@@ -125,12 +133,14 @@ def refresh(
     if icp is not None or len(settings.icps) == 1:
         name = settings.default_icp() if icp is None else icp
         with _progress():
-            result = refresh_by_hand(settings, icp=name, quarter=quarter, now=datetime.now(UTC), plain=plain)
+            result = refresh_by_hand(settings, icp=name, quarter=quarter, now=datetime.now(UTC), plain=plain, wait=wait)
         _say_what_is_stale(settings)
         typer.echo(json.dumps(as_json_object(result)) if as_json else in_words(result))
         return
     with _progress():
-        outcomes, failure = refresh_all_by_hand(settings, quarter=quarter, now=datetime.now(UTC), plain=plain)
+        outcomes, failure = refresh_all_by_hand(
+            settings, quarter=quarter, now=datetime.now(UTC), plain=plain, wait=wait
+        )
     _say_what_is_stale(settings)
     if as_json:
         typer.echo(all_as_json(outcomes))
@@ -219,30 +229,6 @@ def explain(
 
 
 @app.command()
-def approve(
-    revision: Annotated[str, typer.Argument(help="Quarter or quarter/revision to put in force.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the approvals log.")],
-    by: Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")] = None,
-    icp: IcpName = None,
-    project: Project = DEFAULT_PROJECT,
-) -> None:
-    """Make a published candidate the ICP in force."""
-    _decide(project, icp, revision, "approved", by, reason)
-
-
-@app.command()
-def reject(
-    revision: Annotated[str, typer.Argument(help="Quarter or quarter/revision to turn down.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the approvals log.")],
-    by: Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")] = None,
-    icp: IcpName = None,
-    project: Project = DEFAULT_PROJECT,
-) -> None:
-    """Turn a published revision down; if it was in force, the one approved before it serves again."""
-    _decide(project, icp, revision, "rejected", by, reason)
-
-
-@app.command()
 def quick(
     file: Annotated[Path, typer.Argument(help="A CSV with a row per deal or account.")],
     outcome: Annotated[str, typer.Option(help="Column that says won or lost.")],
@@ -297,8 +283,11 @@ def quarantine_release(
 ) -> None:
     """Accept a refused load as it is."""
     from icp.lake import Lake
+    from icp.sources.failures import settle_refusal
 
-    Lake(_settings(project).lake).release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    lake = Lake(_settings(project).lake)
+    released = lake.release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    settle_refusal(lake, released.source)
     typer.echo(f"{load_id} accepted.")
 
 
@@ -313,22 +302,6 @@ def quarantine_drop(
 
     Lake(_settings(project).lake).drop(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
     typer.echo(f"{load_id} dropped; its extract is tried again by the next ingest.")
-
-
-def _decide(
-    project: Path, icp: str | None, reference: str, decision: DecisionKind, by: str | None, reason: str
-) -> None:
-    from flows.index_page import write_index
-    from flows.reading import decide_by_hand
-    from icp.lake import Lake
-    from icp.published import PublishedStore
-
-    settings = _settings(project)
-    store, who = PublishedStore(settings.lake, _named(settings, icp)), by or getpass.getuser()
-    with Lake(settings.lake).lock():
-        answer = decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC))
-        write_index(settings, store.icp)
-    typer.echo(answer)
 
 
 def _settings(project: Path) -> Settings:

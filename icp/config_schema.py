@@ -13,14 +13,26 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from icp.alerts_schema import AlertsSection
+from icp.config_analytics import (
+    ANALYTICS,
+    Ga4ExportSettings,
+    Ga4Settings,
+    PostHogExportSettings,
+    PostHogSettings,
+    SegmentSettings,
+    with_web_table,
+)
 from icp.config_destinations import DestinationSection
-from icp.config_vendors import HUBSPOT_TABLES, PERSONAL, HubSpotSettings, with_default_mapping
+from icp.config_salesforce import SALESFORCE, SalesforceSettings
+from icp.config_storage import StorageSettings, require_no_credential, scheme_of
+from icp.config_technographics import BUILTWITH, WAPPALYZER, BuiltWithSettings, WappalyzerSettings
+from icp.config_vendors import HUBSPOT, HubSpotSettings, check_source, with_default_mapping
 from icp.profile import Family, Kind
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 NumberFormat = Literal["us", "eu"]
 DateFormat = Literal["iso", "us", "eu", "epoch_s", "epoch_ms"]
-FileFormat = Literal["csv", "jsonl", "parquet"]
+FileFormat = Literal["csv", "jsonl", "parquet", "xlsx"]
 Day = date | datetime
 MOST_SETTLE_DAYS = 90
 Scalar = str | bool | int | float | date | datetime
@@ -57,7 +69,8 @@ class ColumnMapping(Section):
     """Where one landed column comes from: a source column, a constant, or several source columns joined.
 
     Of `from`, `value` and `concat` exactly one is given. `minus` subtracts a second source column (revenue minus cost);
-    `equals` makes a boolean from values; `as: email_domain` keeps only the domain of an e-mail address.
+    `equals` makes a boolean from values; `as: email_domain` keeps only the domain of an e-mail address. `minor_units_of`
+    names the column with the currency whose smallest units (cents; whole yen) the number counts.
     """
 
     from_: Annotated[str | None, Field(alias="from")] = None
@@ -65,6 +78,7 @@ class ColumnMapping(Section):
     concat: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     separator: str = "-"
     minus: str | None = None
+    minor_units_of: str | None = None
     equals: tuple[Scalar, ...] | None = None
     as_: Annotated[Literal["email_domain"] | None, Field(alias="as")] = None
     lookup: Lookup | None = None
@@ -77,12 +91,16 @@ class ColumnMapping(Section):
     @property
     def source_columns(self) -> tuple[str, ...]:
         """All columns of the extract this one is made from."""
-        return tuple(name for name in (self.from_, *(self.concat or ()), self.minus) if name is not None)
+        return tuple(name for name in self._named if name is not None)
+
+    @property
+    def _named(self) -> tuple[str | None, ...]:
+        return (self.from_, *(self.concat or ()), self.minus, self.minor_units_of)
 
     @field_validator("equals", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str | bool | int | float) else value
+        return _values(value)
 
     @field_validator("timezone")
     @classmethod
@@ -94,7 +112,7 @@ class ColumnMapping(Section):
         given = [name for name in ("from_", "value", "concat") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of `from`, `value` and `concat`")
-        for name in ("minus", "equals", "as_", "lookup"):
+        for name in ("minus", "minor_units_of", "equals", "as_", "lookup"):
             if getattr(self, name) is not None and self.from_ is None:
                 raise ValueError(f"`{name.rstrip('_')}` needs `from`")
         return self
@@ -136,10 +154,11 @@ class EffectiveAt(Section):
 
 
 class CsvOptions(Section):
-    """How a CSV file is written down."""
+    """How a CSV file is written down; `skip_after_header` is how many lines under the header are no data (Qualtrics: 2)."""
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8"
+    skip_after_header: Annotated[int, Field(ge=0, le=20)] = 0
 
     # A tab is a delimiter, not white space around one.
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
@@ -158,6 +177,10 @@ def _column(value: Any) -> Any:
     return {"from": value} if isinstance(value, str) else value
 
 
+def _values(value: Any) -> Any:
+    return [value] if isinstance(value, str | bool | int | float) else value
+
+
 def _effective_at(value: Any) -> Any:
     if value is None or isinstance(value, dict):
         return value
@@ -169,12 +192,21 @@ def _effective_at(value: Any) -> Any:
 MappedColumn = Annotated[ColumnMapping, BeforeValidator(_column, json_schema_input_type=str | ColumnMapping)]
 MappedDate = Annotated[EffectiveAt, BeforeValidator(_effective_at, json_schema_input_type=Scalar | EffectiveAt)]
 
+Values = Annotated[
+    tuple[Scalar, ...], Field(min_length=1), BeforeValidator(_values, json_schema_input_type=Scalar | list[Scalar])
+]
+
 
 class TableMapping(Section):
-    """Which files hold one canonical table and which of their columns is which."""
+    """Which files hold one canonical table and which of their columns is which.
+
+    `where` keeps rows with one of the named values in a source column; `sheet` is the sheet of a workbook.
+    """
 
     path: str = ""
     format: FileFormat | None = None
+    sheet: str | None = None
+    where: dict[str, Values] = {}
     effective_at: MappedDate | None = None
     csv: CsvOptions = CsvOptions()
     number_format: NumberFormat = "us"
@@ -186,8 +218,8 @@ class TableMapping(Section):
 
     @field_validator("path")
     @classmethod
-    def _local(cls, path: str) -> str:
-        return require_local(path)
+    def _no_credential(cls, path: str) -> str:
+        return require_no_credential(path)
 
     @field_validator("timezone")
     @classmethod
@@ -195,39 +227,49 @@ class TableMapping(Section):
         return None if name is None else require_zone(name)
 
 
+VENDORS = {"hubspot": HUBSPOT, "salesforce": SALESFORCE, "builtwith": BUILTWITH, "wappalyzer": WAPPALYZER}
+"""Kinds of sources that are pulled over an API."""
+
+
 class SourceSettings(Section):
     """One system data come from: extracts in files, or a vendor's API."""
 
-    kind: Literal["files", "hubspot"]
+    kind: Literal[
+        "files",
+        "hubspot",
+        "salesforce",
+        "ga4",
+        "ga4_export",
+        "posthog",
+        "posthog_export",
+        "segment",
+        "builtwith",
+        "wappalyzer",
+    ]
     tables: Annotated[dict[Name, TableMapping], Field(min_length=1)]
     hubspot: HubSpotSettings | None = None
+    salesforce: SalesforceSettings | None = None
+    ga4: Ga4Settings | None = None
+    ga4_export: Ga4ExportSettings | None = None
+    posthog: PostHogSettings | None = None
+    posthog_export: PostHogExportSettings | None = None
+    segment: SegmentSettings | None = None
+    builtwith: BuiltWithSettings | None = None
+    wappalyzer: WappalyzerSettings | None = None
+    storage: StorageSettings | None = None
     may_be_stale_days: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _usual_mapping(cls, value: Any) -> Any:
-        return with_default_mapping(value)
+        return with_web_table(with_default_mapping(value, VENDORS))
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if self.kind == "files" and self.hubspot is not None:
-            raise ValueError("`hubspot` belongs to a source of `kind: hubspot`")
-        for name, table in self.tables.items():
-            if self.kind == "files" and not table.path:
-                raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
-            if self.kind == "hubspot" and (table.path or table.effective_at or table.format):
-                raise ValueError(f"table {name} is pulled from HubSpot: remove `path`, `format` and `effective_at`")
-        if self.kind == "hubspot" and not set(self.tables) <= set(HUBSPOT_TABLES):
-            known = ", ".join(f"`{name}`" for name in HUBSPOT_TABLES)
-            raise ValueError(f"HubSpot fills {known}; map other tables in a source of their own")
-        return self
-
-    @model_validator(mode="after")
-    def _names_nobody(self) -> Self:
-        contacts = self.tables.get("contacts") if self.kind == "hubspot" else None
-        for name, column in contacts.columns.items() if contacts else ():
-            if column.as_ != "email_domain" and PERSONAL & set(column.source_columns):
-                raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+        if self.kind != "files" and self.storage is not None:
+            raise ValueError("`storage` says where files lie: it belongs to a source of `kind: files`")
+        sections = {name for name in (*VENDORS, *ANALYTICS) if getattr(self, name) is not None}
+        check_source(self.kind, {} if self.kind in ANALYTICS else self.tables, sections, VENDORS)
         return self
 
 
@@ -316,9 +358,17 @@ class LabelSection(Section):
 
 
 class ApprovalSection(Section):
-    """Whether a candidate becomes the ICP by itself or waits for a person."""
+    """Whether a candidate becomes the ICP by itself or waits for a person, and for how long it waits.
+
+    In mode "auto" a candidate is held as well when more than `most_tier_moves` (a share of the accounts that have a tier
+    before and after) change tier, or, with `hold_on_warnings`, when a gate warned. After `deadline_days` without an answer
+    a held candidate lapses: the ICP in force stays.
+    """
 
     mode: Literal["auto", "ask"] = "auto"
+    most_tier_moves: Annotated[float, Field(ge=0, le=1)] | None = None
+    hold_on_warnings: bool = False
+    deadline_days: Annotated[int, Field(ge=1, le=90)] | None = 14
 
 
 class ValueSection(Section):
@@ -434,9 +484,9 @@ class ConfigFile(Section):
 
 
 def require_local(path: str) -> str:
-    """Refuse a URL: extracts and the lake are on local disks for now."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", path):
-        raise ValueError(f"{path} is a URL; only local paths are supported for now: give a folder on this machine")
+    """Refuse a URL: the lake is on a local disk for now."""
+    if scheme_of(path) is not None:
+        raise ValueError(f"{path} is a URL; the lake is on a local disk for now: give a folder on this machine")
     return path
 
 

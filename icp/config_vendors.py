@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -103,23 +105,102 @@ class HubSpotSettings(VendorSection):
     @field_validator("base_url")
     @classmethod
     def _safe(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
-            raise ValueError("`base_url` must be https://...; plain http is allowed to this machine only")
-        if parts.username or parts.password:
-            raise ValueError("`base_url` may hold no user or password; name an environment variable in `token_env`")
-        return url.rstrip("/")
+        return safe_url(url)
 
 
-def with_default_mapping(source: Any) -> Any:
-    """Fill in what a HubSpot source does not say: its tables, and the usual property of every column not mapped."""
-    if not isinstance(source, dict) or source.get("kind") != "hubspot":
+def safe_url(url: str) -> str:
+    """The address of a vendor, without a slash at its end.
+
+    Raises:
+        ValueError: It is not encrypted, or holds a password.
+    """
+    parts = urlsplit(url)
+    if not is_private(url):
+        raise ValueError("an address of a vendor must be https://...; plain http is allowed to this machine only")
+    if parts.username or parts.password:
+        raise ValueError("an address of a vendor may hold no user or password; name environment variables instead")
+    return url.rstrip("/")
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what goes to an address."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
+
+
+@dataclass(frozen=True)
+class VendorKind:
+    """What a kind of source that is pulled fills by itself.
+
+    Attributes:
+        title: The vendor's name.
+        tables: By table the usual field of every column.
+        asked_for: The tables of a source that names none.
+        personal: Fields of a contact that say who it is: none may be mapped, but for an address's domain.
+    """
+
+    title: str
+    tables: dict[str, dict[str, str]]
+    asked_for: tuple[str, ...]
+    personal: frozenset[str] = frozenset()
+
+
+HUBSPOT = VendorKind("HubSpot", HUBSPOT_TABLES, ASKED_FOR, PERSONAL)
+
+
+def with_default_mapping(source: Any, vendors: Mapping[str, VendorKind]) -> Any:
+    """Fill in what a pulled source does not say: its tables, and the usual field of every column not mapped."""
+    kind = source.get("kind") if isinstance(source, dict) else None
+    if not isinstance(kind, str) or kind not in vendors:
         return source
-    tables = source.get("tables") or {name: {} for name in ASKED_FOR}
+    vendor = vendors[kind]
+    tables = source.get("tables") or {name: {} for name in vendor.asked_for}
     if not isinstance(tables, dict):
         return source
-    filled = {name: _filled(HUBSPOT_TABLES.get(name, {}), table) for name, table in tables.items()}
-    return {**source, "tables": filled, "hubspot": source.get("hubspot") or {}}
+    filled = {name: _filled(vendor.tables.get(name, {}), table) for name, table in tables.items()}
+    return {**source, "tables": filled, kind: source.get(kind) or {}}
+
+
+def check_source(kind: str, tables: Mapping[str, Any], sections: Set[str], vendors: Mapping[str, VendorKind]) -> None:
+    """Hold a source against what its kind allows.
+
+    Args:
+        kind: The kind of the source.
+        tables: Its table mappings.
+        sections: The sections about vendors it has.
+        vendors: Kinds that are pulled.
+
+    Raises:
+        ValueError: A section of another kind, a file where an API is read, a table the vendor does not fill, a column
+            that would say who a person is.
+    """
+    for other in sorted(sections - {kind}):
+        raise ValueError(f"`{other}` belongs to a source of `kind: {other}`")
+    vendor = vendors.get(kind)
+    for name, table in tables.items():
+        if vendor is None and not table.path:
+            raise ValueError(f"table {name}: `path` is missing; it says which files hold the table")
+        if vendor is not None and (table.path or table.effective_at or table.format):
+            raise ValueError(f"table {name} is pulled from {vendor.title}: remove `path`, `format` and `effective_at`")
+    if vendor is None:
+        return
+    _check_vendor(vendor, tables)
+
+
+def _check_vendor(vendor: VendorKind, tables: Mapping[str, Any]) -> None:
+    if not set(tables) <= set(vendor.tables):
+        known = ", ".join(f"`{name}`" for name in vendor.tables)
+        raise ValueError(f"{vendor.title} fills {known}; map other tables in a source of their own")
+    personal = {name.lower() for name in vendor.personal}
+    for name, column in tables["contacts"].columns.items() if "contacts" in tables else ():
+        if column.as_ != "email_domain" and any(_is_personal(path, personal) for path in column.source_columns):
+            raise ValueError(f"contacts: `{name}` would say who a person is; map no name, address or number")
+
+
+def _is_personal(path: str, personal: Set[str]) -> bool:
+    """Whether a path leads to a field that says who a person is; the company of a contact is none."""
+    relation, _, last = path.lower().rpartition(".")
+    return path.lower() in personal or (last in personal and relation != "account")
 
 
 def _filled(usual: dict[str, str], table: Any) -> Any:

@@ -33,7 +33,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One canonical table; `key` identifies a row, and of two rows with the same key the later one stands."""
+    """One canonical table; `key` identifies a row, and of two rows with the same key the later one stands.
+
+    `stale_after_days` is how old its newest load may be before a report says so; None never says.
+    """
 
     name: str
     description: str
@@ -41,6 +44,7 @@ class Table:
     key: tuple[str, ...]
     order: str | None
     columns: tuple[Column, ...]
+    stale_after_days: int | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of this name; None when the table has none."""
@@ -86,11 +90,21 @@ def _table(entry: Mapping[str, Any], page: Path) -> Table:
         key=tuple(meta.get("key", ())),
         order=meta.get("order"),
         columns=tuple(_column(column, f"{page.name}: {entry['name']}") for column in entry["columns"]),
+        stale_after_days=_stale_after(entry, f"{page.name}: {entry['name']}"),
     )
     unknown = [name for name in (*table.key, table.order) if name is not None and table.column(name) is None]
     if unknown:
         raise ConfigError(f"{page.name}: key or order of {table.name} names columns it lacks: {', '.join(unknown)}.")
     return table
+
+
+def _stale_after(entry: Mapping[str, Any], place: str) -> int | None:
+    limit = (entry.get("config", {}).get("freshness") or {}).get("warn_after")
+    if limit is None:
+        return None
+    if limit.get("period") != "day":
+        raise ConfigError(f"{place}: freshness.warn_after counts in {limit.get('period')!r}. Count it in period: day.")
+    return int(limit["count"])
 
 
 def _column(entry: Mapping[str, Any], place: str) -> Column:

@@ -12,14 +12,18 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
-SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:/+|https?[:/]+|//)", re.IGNORECASE)
-AFTER_HOST = re.compile(r"[/\\?#]")
-SEVERAL = re.compile(r"[\s,;|]+")
+SCHEME = re.compile(r"^(?:view-source:|mailto:|(?:www\.)?https?(?:[:;/]+|$)|[a-z][a-z0-9+-]+:/+|/+)", re.IGNORECASE)
+NOT_WEB = re.compile(r"^(?:file|javascript|data|about|tel|android-app|ios-app):", re.IGNORECASE)
+AFTER_HOST = re.compile(r"[/?#]")
+SEVERAL = re.compile(r"[\s,;|]+|\]\(")
+AROUND = " \t'\"`´“”„«»‹›‘’‚<>()[]*=!•·…–—-"
 PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 ADDRESS = re.compile(r"[0-9.]+")
 PORT = re.compile(r":\d*$")
 CACHED = 1 << 18
@@ -29,22 +33,17 @@ CACHED = 1 << 18
 def registrable_domain(text: str) -> str | None:
     """The domain that identifies the company behind a website, host name or e-mail address; None when none does.
 
-    Lower case and IDNA-encoded. Of several addresses in one cell the first counts.
+    Lower case and IDNA-encoded. Of several addresses in one cell the first that names a company counts; words around
+    them, quotes, brackets, doubled schemes and percent-encoding are seen through.
 
     >>> registrable_domain("https://www.Shop.Müller.co.uk:8443/about?x=1")
     'xn--mller-kva.co.uk'
     >>> registrable_domain("jane@gmail.com") is None
     True
     """
-    host = _ascii(_host(text).lower())
-    if host is None or ADDRESS.fullmatch(host):
-        return None
-    found = _extractor()(host)
-    domain = found.top_domain_under_public_suffix
-    unusable = _not_companies()
-    if not domain or domain in unusable or found.suffix in unusable:
-        return None
-    return None if found.is_private and found.top_domain_under_registry_suffix in unusable else domain
+    readable = unquote(text) if "%" in text else text
+    hosts = (_host(part) for part in SEVERAL.split(readable.replace("\\", "/")) if part)
+    return next((domain for host in hosts if (domain := _company(host)) is not None), None)
 
 
 def registrable_domains(texts: Iterable[str | None]) -> list[str | None]:
@@ -53,17 +52,35 @@ def registrable_domains(texts: Iterable[str | None]) -> list[str | None]:
     return [known[t] if t in known else known.setdefault(t, registrable_domain(t or "")) for t in texts]
 
 
-def _host(text: str) -> str:
-    first = SEVERAL.split(text.strip(), maxsplit=1)[0]
-    rest = SCHEME.sub("", first)
+def _host(part: str) -> str:
+    rest, before = part.strip(AROUND), ""
+    if NOT_WEB.match(rest):
+        return ""
+    while rest != before:
+        before, rest = rest, SCHEME.sub("", rest)
     authority = AFTER_HOST.split(rest, maxsplit=1)[0]
-    return PORT.sub("", authority.rpartition("@")[2]).strip(".")
+    return PORT.sub("", authority.rpartition("@")[2].strip(AROUND)).strip(".").lower()
+
+
+def _company(host: str) -> str | None:
+    name = _ascii(host)
+    if name is None or ADDRESS.fullmatch(name):
+        return None
+    found = _extractor()(name)
+    domain = found.top_domain_under_public_suffix
+    if not domain or not LABEL.fullmatch(found.domain) or f"{found.domain}.*" in _not_companies():
+        return None
+    labels = name.split(".")
+    parents = (".".join(labels[place:]) for place in range(len(labels) - 1))
+    return None if any(parent in _not_companies() for parent in parents) else domain
 
 
 def _ascii(host: str) -> str | None:
     # Hosts with an underscore are no valid names, but exist: dev_1.acme.com is acme.com all the same.
     if PLAIN.fullmatch(host):
         return host
+    if "." not in host and host.isascii():
+        return None
     import idna
 
     try:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class IcpError(Exception):
-    """Base of every error shown to the user as one clear message."""
+    """Base of every error shown to the user as one clear message.
+
+    `staged` are loads that are whole all the same (answers paid for before a vendor failed): they land before it is shown.
+    """
 
     exit_code = 1
+    staged: tuple[Any, ...] = ()
 
 
 class ConfigError(IcpError):
@@ -55,6 +61,10 @@ class TryLater(IcpError):
     """A vendor cannot serve us now (down, over its limit): nothing of this pull is kept, the next run repeats it."""
 
     exit_code = 75
+
+
+class NotYet(TryLater):
+    """A scheduled refresh waits: the extracts of its quarter are not there yet. Nothing is wrong; the next run looks again."""
 
 
 # of several ICPs that failed the exit code is that of the gravest

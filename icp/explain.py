@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from icp.account_context import Neighbour, SinceBefore, neighbours_text, since_text
 from icp.errors import IcpError
 from icp.profile import Axis, BinEffect, Contrast, Criterion, Estimate, Grade, Profile
 
@@ -31,16 +32,23 @@ class PointsLine:
 
 @dataclass(frozen=True)
 class SourceTrail:
-    """Where the account's attributes came from; empty text and None where it was not recorded."""
+    """Where the record of the account came from; empty text and None where that was not recorded.
+
+    What an account does is summed over rows of other tables, which no single row stands for.
+    """
 
     known_at: str
     load_id: str
     row: int | None
+    table: str = "accounts"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One account's score, taken apart. The points of each axis sum to its score, which is checked."""
+    """One account's score, taken apart. The points of each axis sum to its score, which is checked.
+
+    `since` is None where no ICP was in force before or the account was not in it; `revision` is where it was read.
+    """
 
     account_id: str
     account_name: str
@@ -53,6 +61,9 @@ class Explanation:
     lines: tuple[PointsLine, ...]
     source: SourceTrail
     contrast: Contrast = "won_or_lost"
+    revision: str = ""
+    since: SinceBefore | None = None
+    neighbours: tuple[Neighbour, ...] = ()
 
     def axis_lines(self, axis: Axis) -> tuple[PointsLine, ...]:
         """The lines of one axis, the one that sets the account apart most (up or down) first."""
@@ -96,7 +107,15 @@ def explanation_text(explanation: Explanation) -> str:
         lines = explanation.axis_lines("fit" if axis == "fit" else "intent")
         if lines:
             parts.append(_table(lines, f"{axis} score", score, explanation.contrast))
+    if explanation.revision:
+        if explanation.since:
+            parts.append(since_text(explanation.since, explanation.tier, explanation.fit_score))
+        else:
+            parts.append("Nothing to compare with: it had no score in an ICP before.")
+        parts.append(neighbours_text(explanation.neighbours))
     parts.append(_trail_sentence(explanation.source))
+    if explanation.revision:
+        parts.append(f"Read from revision {explanation.revision}.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -183,7 +202,7 @@ def _trail_sentence(source: SourceTrail) -> str:
         return "Source: not recorded for this account."
     row = "" if source.row is None else f", row {source.row}"
     known = f", known since {source.known_at}" if source.known_at else ""
-    return f"Source: load {source.load_id}{row}{known}."
+    return f"Source: table {source.table}, load {source.load_id}{row}{known}."
 
 
 def _is_unknown(value: Any) -> bool:

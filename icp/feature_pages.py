@@ -109,6 +109,12 @@ def declared(page: Page) -> dict[str, Mapping[str, Any]]:
     return {name: icp for name, icp in meta.items() if icp is not None}
 
 
+def own_columns(dbt_project: Path) -> set[str]:
+    """The attributes the team's own features add."""
+    described = pages(dbt_project)
+    return {column for name in added_models(dbt_project) if name in described for column in declared(described[name])}
+
+
 def _problems(dbt_project: Path) -> Iterator[str]:
     described, models, added = pages(dbt_project), _models(dbt_project), added_models(dbt_project)
     taken = dict.fromkeys(described[FRAME].columns if FRAME in described else (), FRAME)

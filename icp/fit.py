@@ -28,6 +28,7 @@ FEW_WINS, PSEUDO_TERMS, PSEUDO_TAU2 = 60, 2.0, 0.05
 MOST_LOG_VARIANCE = 2.0
 TOLERANCE, MAX_STEPS = 1e-8, 60
 TAU_TOLERANCE, TAU_ROUNDS, LONGEST_JUMP = 1e-10, 40, 8.0
+TAU_SHARE = 1e-3  # of the last Newton step: variances need no more rest than the effects they go with
 MAX_STEP = 4.0
 SUBSAMPLE = 60_000
 
@@ -158,11 +159,12 @@ class _Problem:
 def _solve(problem: _Problem, tau2: Floats, coefficients: Floats, *, estimate: bool) -> AdditiveFit:
     """Newton steps on the effects, the variances brought to rest before each, until both stand still."""
     design = problem.design
-    eta = design.predict(coefficients) + problem.offset
+    eta, moved, new_tau2 = design.predict(coefficients) + problem.offset, 1.0, tau2
     for _ in range(MAX_STEPS):
         gram, score, _, _ = _cross_products(problem, eta)
         rhs = gram @ coefficients + score
-        new_tau2 = rest_tau2(design, gram, rhs, tau2, few=problem.has_few_wins) if estimate else tau2
+        if estimate:
+            new_tau2 = rest_tau2(design, gram, rhs, tau2, few=problem.has_few_wins, within=TAU_SHARE * moved)
         target = posterior(design, gram, rhs, new_tau2)[0]
         proposal = design.predict(target) + problem.offset
         step = min(1.0, MAX_STEP / max(float(np.abs(proposal - eta).max(initial=0.0)), 1e-300))
@@ -238,8 +240,10 @@ def _inverse(matrix: Floats) -> Floats:
     return np.asarray(dpotrs(factor, np.eye(len(matrix)), lower=1)[0])
 
 
-def rest_tau2(design: Design, gram: Floats, rhs: Floats, tau2: Floats, *, few: bool) -> Floats:
-    """Run the fixed point to rest for this quadratic likelihood, extrapolating each variance as it goes.
+def rest_tau2(
+    design: Design, gram: Floats, rhs: Floats, tau2: Floats, *, few: bool, within: float = TAU_TOLERANCE
+) -> Floats:
+    """Run the fixed point to rest (`within`) for this quadratic likelihood, extrapolating each variance as it goes.
 
     Three plain steps, then a jump along the observed geometric progress on the log scale (SQUAREM, Varadhan & Roland
     2008, per component); a step of the plain map always follows a jump, so the resting point is the same.
@@ -247,7 +251,7 @@ def rest_tau2(design: Design, gram: Floats, rhs: Floats, tau2: Floats, *, few: b
     for _ in range(TAU_ROUNDS):
         first = _mackay_step(design, gram, rhs, tau2, few=few)
         second = _mackay_step(design, gram, rhs, first, few=few)
-        if float(np.abs(second - first).max(initial=0.0)) < TAU_TOLERANCE:
+        if float(np.abs(second - first).max(initial=0.0)) < max(within, TAU_TOLERANCE):
             return second
         tau2 = _extrapolated(tau2, first, second)
     return second

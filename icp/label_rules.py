@@ -6,7 +6,7 @@ The facts (`outcome_…` columns) come with the label rows; here they become yes
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from icp.profile import LabelRule
 
 MATURE, DEAL_WON = "outcome_is_mature", "outcome_deal_won"
 
+TOO_YOUNG = "Deals too young to judge"
 TOLERANCE = 1e-9  # weights are decimals a person typed; their sums are not exact
 
 Mask = NDArray[np.bool_]
@@ -97,10 +98,19 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Labelled:
-    """The frame with `is_won` meaning "a good customer", and what could not be labelled yet."""
+    """The frame with `is_won` meaning "a good customer", and what could not be labelled yet.
+
+    `young` are the won deals whose horizon is not over, with what is known of them so far.
+    """
 
     frame: pd.DataFrame
     left_out: tuple[LeftOut, ...] = ()
+    young: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+
+def figure(value: float) -> str:
+    """A fact for a reader: money in whole units, small numbers as they are."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def requirements(sections: Iterable[Mapping[str, float | bool]]) -> tuple[Requirement, ...]:
@@ -177,7 +187,8 @@ def apply_label(
     labelled[DEAL_WON] = pd.Series(np.where(outcome, before, None), dtype=object)
     if "outcome_value" in labelled:
         labelled["outcome_value"] = labelled["outcome_value"].where(~outcome | now)
-    return Labelled(labelled, _left_out(is_label & ~mature, won, unknown))
+    young = frame[won & ~mature].reset_index(drop=True)
+    return Labelled(labelled, _left_out(is_label & ~mature, won, unknown), young)
 
 
 @dataclass(frozen=True)
@@ -238,7 +249,7 @@ def _require_facts(won: pd.DataFrame, rules: Collection[Requirement]) -> None:
 def _left_out(young: Mask, won: Mask, unknown: Mask) -> tuple[LeftOut, ...]:
     found = (
         LeftOut(
-            "Deals too young to judge",
+            TOO_YOUNG,
             int(young.sum()),
             f"{int((young & won).sum())} won and {int((young & ~won).sum())} lost deals whose horizon is not over. "
             "The lost ones wait as long as the won ones, so that quarters compare.",

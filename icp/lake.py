@@ -29,10 +29,11 @@ PART = "part-0.parquet"
 
 @dataclass(frozen=True)
 class StagedLoad:
-    """A load waiting for its gate in `folder`; readers do not see it."""
+    """A load waiting for its gate in `folder`; readers do not see it. `notes`: what whoever lands it should know."""
 
     folder: Path
     manifest: Manifest
+    notes: tuple[str, ...] = ()
 
     @property
     def load_id(self) -> str:

@@ -48,7 +48,8 @@ class Manifest:
 
     `supersedes` names loads whose tables this one replaces, table by table: a table of an older load that this load
     does not carry stays in force. `cursors` says, by table, up to which instant of the vendor's clock a pull has read: the
-    next pull starts there, so a cursor moves only with a load that was accepted.
+    next pull starts there, so a cursor moves only with a load that was accepted. For vendors asked by domain it is the
+    number of the last answer.
     """
 
     load_id: str

@@ -91,7 +91,7 @@ def apply_pins(labelled: Labelled, pins: Sequence[Pin], every: pd.DataFrame) -> 
             LeftOut("Decisions about accounts there are none of", len(strange), f"{names}: correct or remove them.")
         )
     kept = changed[~excluded].reset_index(drop=True)
-    return Labelled(kept, (*labelled.left_out, *(one for one in left if one.rows)))
+    return Labelled(kept, (*labelled.left_out, *(one for one in left if one.rows)), labelled.young)
 
 
 def _outcomes(won: Mask, is_label: Mask, frame: pd.DataFrame) -> pd.Series:

@@ -28,6 +28,7 @@ from icp.report import (
     verdict_sentence,
 )
 from icp.report.qualitative_view import personas_markdown
+from icp.report.sayings import icp_markdown, mql_sql
 from icp.serialize import SCHEMA_VERSION, from_json, profile_to_yaml, to_json
 from icp.track_record import TrackedQuarter
 
@@ -48,13 +49,20 @@ def write_candidate(folder: Path, *, profile: Profile, points: pd.DataFrame, sco
     write_parquet(folder / "points.parquet", points, POINTS_TYPES)
 
 
-def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] | None = None) -> None:
+def write_findings(
+    folder: Path,
+    data: ReportData,
+    case_studies: pd.Series[str] | None = None,
+    best: pd.DataFrame | None = None,
+) -> None:
     """Put down what people read: evidence, comparison, backtest, the account lists, the workbook and the report.
 
     Args:
         folder: The revision in the making, with the warehouse's part.
         data: What the report is made from.
         case_studies: The link of the case study that fits each account, by account id; None writes no such column.
+        best: The best customers with the parts of the label that made them so, see `icp.best_customers`; None where the
+            project asks for no such list.
 
     Raises:
         IcpError: the warehouse has not written `accounts.parquet` into the folder.
@@ -65,6 +73,8 @@ def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] 
     _write_text(folder / "diff.md", diff_markdown(data))
     _write_text(folder / "backtest.json", to_json(judgement(data)))
     _write_text(folder / "tam.json", to_json({"icp": data.profile.icp, "market": data.market}))
+    if data.what_if is not None:
+        _write_text(folder / "what_if.json", to_json(data.what_if))
     if data.beliefs is not None:
         _write_text(folder / "beliefs.json", to_json(data.beliefs))
     _write_text(folder / "sensitivity.json", to_json({"icp": data.profile.icp, "sensitivity": data.sensitivity}))
@@ -76,6 +86,12 @@ def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] 
     for name, table in lists.items():
         columns = [column for column in (*LIST_COLUMNS, "case_study") if column in table]
         write_csv(folder / "lists" / f"{name}.csv", table[columns])
+    if best is not None:
+        write_csv(folder / "lists" / "best_customers.csv", best)
+    qualified = qualified_tiers(accounts, data.profile)
+    _write_text(folder / "icp.md", icp_markdown(data.profile, qualified))
+    scoring = (folder / "scoring.sql").read_text(encoding="utf-8")
+    _write_text(folder / "mql.sql", mql_sql(data.profile, qualified, scoring))
     known = data.qualitative
     if known.personas or known.case_studies:
         _write_text(folder / "personas.md", personas_markdown(known.personas, known.case_studies, data.profile))
@@ -84,7 +100,7 @@ def write_findings(folder: Path, data: ReportData, case_studies: pd.Series[str] 
         facts = facts.drop(columns="case_study", errors="ignore")
     ordered = with_case_studies(_ordered(accounts), case_studies)
     with_facts = {name: with_rep_facts(table, facts) for name, table in lists.items()}
-    (folder / "workbook.xlsx").write_bytes(render_workbook(data, with_rep_facts(ordered, facts), with_facts))
+    (folder / "workbook.xlsx").write_bytes(render_workbook(data, with_rep_facts(ordered, facts), with_facts, best))
     _write_text(folder / "report.html", render_report(data))
 
 
@@ -100,7 +116,8 @@ def evidence(data: ReportData) -> Mapping[str, Any]:
     return {
         "icp": profile.icp, "quarter": profile.quarter, "state": profile.state, "window": profile.window,
         "opportunities": profile.opportunities, "wins": profile.wins, "base_rate": profile.base_rate,
-        "tests": profile.tests, "tiers": profile.tiers, "notes": profile.notes, "change_points": profile.change_points,
+        "tests": profile.tests, "tiers": profile.tiers, "notes": (*profile.notes, *meta.notes),
+        "change_points": profile.change_points,
         "exposure": data.exposure, "contrasts": data.contrasts,
         "value": profile.value,
         "coverage": coverage.to_dict("records"), "exclusions": meta.exclusions, "sources": meta.sources,
@@ -202,6 +219,13 @@ def _coverage_row(labels: pd.DataFrame, universe: pd.DataFrame, attribute: Attri
         attribute.family,
         *(0.0 if share != share else share for share in shares),
     )
+
+
+def qualified_tiers(accounts: pd.DataFrame, profile: Profile) -> tuple[str, ...]:
+    """The tiers whose accounts count as fitting, best first, as the warehouse marked them."""
+    fitting = accounts.loc[accounts["is_icp_qualified"].fillna(False).astype(bool), "tier"]
+    found = set(fitting.dropna().astype(str))
+    return tuple(name for name in tier_names(profile) if name in found)
 
 
 def tier_names(profile: Profile) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from icp.manifest import iso
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 
-DecisionKind = Literal["approved", "held", "rejected", "rolled_back"]
+DecisionKind = Literal["approved", "held", "rejected", "rolled_back", "lapsed"]
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,11 @@ class PublishedStore:
         about = [d for d in self._decisions() if (d.quarter, d.revision) == (quarter, revision)]
         return about[-1] if about else None
 
+    def waiting(self) -> list[Decision]:
+        """The candidates that wait for a person, oldest first: held, and nothing decided since."""
+        last = {(d.quarter, d.revision): d for d in self._decisions()}
+        return [decision for _, decision in sorted(last.items()) if decision.decision == "held"]
+
     def standing_in(self, quarter: str) -> Decision | None:
         """The approval that stands for one quarter, in force now or not; None where nothing of it is approved."""
         return _standing([d for d in self._decisions() if d.quarter == quarter])
@@ -194,7 +199,8 @@ class PublishedStore:
         """Decide about a revision; returns False, and writes nothing, when the decision already stands.
 
         Approving makes it the ICP unless a newer quarter is approved (a backfill does not replace the present).
-        "rejected" and "rolled_back" withdraw it: the ICP is then what was approved before. "held" waits for a person.
+        "rejected" and "rolled_back" withdraw it: the ICP is then what was approved before. "held" waits for a person,
+        "lapsed" did so for too long.
         """
         if decision not in get_args(DecisionKind):
             raise ValueError(f"{decision!r} is not a decision; use one of {', '.join(get_args(DecisionKind))}")

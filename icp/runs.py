@@ -23,7 +23,8 @@ REASON = 100  # characters of the reason on a terminal's line
 class RunRecord:
     """One run. `about` is its quarter or source, `as_of` the moment it looked at, `exit_code` and `ended` None until it ends.
 
-    `outcome` is a word (published, nothing_new, drift, ok, accepted, gate_failed, not_enough_evidence, run_failed, interrupted),
+    `outcome` is a word (published, nothing_new, drift, ok, accepted, gate_failed, not_enough_evidence, run_failed,
+    waiting, interrupted),
     `reason` a sentence, `gates` says per boundary whether it passed, `alerts` who was told.
     """
 

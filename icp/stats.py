@@ -73,6 +73,18 @@ def wilson_interval(wins: float, total: float, level: float = 0.95) -> Interval:
     return Interval(rate, 0.0 if wins <= 0 else low, 1.0 if wins >= total else high)
 
 
+def wilson_trials(value: float, low: float, high: float, level: float = 0.95) -> float:
+    """On how many independent deals a Wilson interval rests: the inverse of `wilson_interval` in its width.
+
+    >>> round(wilson_trials(*wilson_interval(10, 100)), 6)
+    100.0
+    """
+    squared, spread = ((high - low) / 2) ** 2, value * (1 - value)
+    a, b, c = squared - 0.25, 2 * squared - spread, squared
+    share = (-b - math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a) if a else -c / b  # z2 / deals
+    return normal_quantile(level) ** 2 / share if share > 0 else math.inf
+
+
 def jeffreys_interval(wins: float, total: float, level: float = 0.95) -> Interval:
     """A win rate with the equal-tailed Bayesian interval under the Jeffreys prior Beta(1/2, 1/2).
 
@@ -211,11 +223,11 @@ def _saddlepoint(q: float, w: Floats) -> float:
     return (low + high) / 2
 
 
-def combined_p_value(p_values: Sequence[float]) -> float:
+def combined_p_value(p_values: Sequence[float], weights: Sequence[float] | None = None) -> float:
     """One p-value of several dependent tests of one hypothesis: nearly as small as the smallest times their number.
 
     The mean of tan((1/2 - p) pi) is Cauchy under the null whatever the dependence, as far as small p-values go (Liu & Xie
-    2020). Equal p-values combine to themselves.
+    2020), with equal or with given weights. Equal p-values combine to themselves.
 
     >>> round(combined_p_value([0.01, 0.01]), 6), round(combined_p_value([0.001, 0.5]), 6)
     (0.01, 0.002)
@@ -223,7 +235,7 @@ def combined_p_value(p_values: Sequence[float]) -> float:
     p = np.clip(np.asarray(p_values, dtype=float), 1e-300, 1 - 1e-15)
     # tan((1/2 - p) pi) is 1/(p pi) for small p, where the subtraction would lose it.
     cauchy = np.where(p < 1e-8, 1 / (np.pi * p), np.tan((0.5 - p) * np.pi))
-    mean = float(cauchy.mean())
+    mean = float(np.average(cauchy, weights=weights))
     return 1 / (math.pi * mean) if mean > 1e8 else 0.5 - math.atan(mean) / math.pi
 
 

@@ -2,7 +2,7 @@
 
 Truth is written in terms of bins (`aligned`), so that every bin has a true multiplier. `account_coverage` is of the
 expected value of single accounts at the newest quarter's level; `group_coverage` of the value of a win in twentieths of
-the accounts by expected value, as the market size publishes it for an ICP.
+the accounts by expected value, `tier_coverage` in twentieths by chance of winning, as tiers and market size cut them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from icp.value import value_of_wins
 CASES = {f"n={n}": {"case": f"n={n}", "rows": n} for n in (500, 1_000, 4_000)}
 MEASURES = (
     "two_part", "win_only", "value_only", "level_coverage", "multiplier_coverage", "multiplier_width",
-    "group_coverage", "account_coverage", "drivers", "noise_drivers",
+    "group_coverage", "tier_coverage", "account_coverage", "drivers", "noise_drivers",
 )  # fmt: skip
 TOP, GROUPS = 0.1, 20
 
@@ -69,13 +69,6 @@ def _drivers(world: World, value: Value) -> dict[str, float]:
 
 def _coverage(world: World, profile: Profile, value: Value, found: ExpectedValues) -> dict[str, float]:
     truth = world.newest_expected_value
-    order = np.argsort(found.value, kind="stable")
-    groups = np.array_split(order, GROUPS)
-    codes, chances = encode(world.universe, profile.bins), world.universe_win_probability
-    held = []
-    for g in groups:
-        mean = mean_value_of_win(profile, value, codes.iloc[g], found.win_probability[g])
-        held.append(mean.low <= np.average(world.universe_value_if_won[g], weights=chances[g]) <= mean.high)
     frame = world.frame
     won = frame["is_won"].to_numpy(dtype=bool)
     average = float(np.exp(np.log(world.value_if_won[won]).mean()))
@@ -94,9 +87,21 @@ def _coverage(world: World, profile: Profile, value: Value, found: ExpectedValue
         "level_coverage": float(value.level.low <= average <= value.level.high),
         "multiplier_coverage": float(np.mean(covered)) if covered else np.nan,
         "multiplier_width": float(np.mean(widths)) if widths else np.nan,
-        "group_coverage": float(np.mean(held)),
+        "group_coverage": _groups_held(world, profile, value, found, found.value),
+        "tier_coverage": _groups_held(world, profile, value, found, found.win_probability),
         "account_coverage": float(np.mean((found.low <= truth) & (truth <= found.high))),
     }
+
+
+def _groups_held(world: World, profile: Profile, value: Value, found: ExpectedValues, by: np.ndarray) -> float:
+    """Share of twentieths of the accounts, in this order, whose mean value of a win lies in its interval."""
+    codes, chances = encode(world.universe, profile.bins), world.universe_win_probability
+    order = np.lexsort((np.random.default_rng(0).random(len(by)), by))
+    held = []
+    for g in np.array_split(order, GROUPS):
+        mean = mean_value_of_win(profile, value, codes.iloc[g], found.win_probability[g])
+        held.append(mean.low <= np.average(world.universe_value_if_won[g], weights=chances[g]) <= mean.high)
+    return float(np.mean(held))
 
 
 def main() -> None:

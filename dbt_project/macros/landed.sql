@@ -52,3 +52,9 @@
 {% macro load_order(direction='asc') -%}
   effective_at {{ direction }}, extracted_at {{ direction }}, load_id {{ direction }}, source_file {{ direction }}, source_row {{ direction }}
 {%- endmacro %}
+
+
+{# When the newest accepted load of a table was true, from the manifests of the lake: what `dbt source freshness` asks. #}
+{% macro newest_landed(table) -%}
+  {{ adapter.dispatch('newest_landed')(var('lake') ~ '/landing/_loads/*/*.json', table) }}
+{%- endmacro %}

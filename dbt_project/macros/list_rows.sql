@@ -4,8 +4,12 @@
         'look_alikes' as list,
         accounts.account_id,
         accounts.do_not_contact,
-        'same on every criterion as ' || cast(alike.customers as {{ dbt.type_string() }})
-        || case when alike.customers = 1 then ' customer: ' else ' customers, such as ' end || alike.example as detail
+        case
+            when alike.customers = 0
+                then 'the same as the best customer ' || alike.example || ' on every criterion but ' || alike.apart_in
+            else 'same on every criterion as ' || cast(alike.customers as {{ dbt.type_string() }})
+                || case when alike.customers = 1 then ' customer: ' else ' customers, such as ' end || alike.example
+        end as detail
     from accounts
     inner join {{ ref('int_account_lookalikes') }} as alike on accounts.account_id = alike.account_id
     where accounts.is_icp_qualified and not accounts.is_customer

@@ -29,6 +29,7 @@ VERSION = 3
 
 DEFAULT_SEED = 20261001
 MARKER = ".complete.json"
+BESIDE = ("personas.yml", "case_studies.csv")
 
 
 def create(directory: Path, *, seed: int = DEFAULT_SEED, accounts: int = FULL_SIZE) -> None:
@@ -127,6 +128,10 @@ def config_text() -> str:
 
 
 def _write_config(directory: Path) -> None:
-    path = directory / "icp.yml"
-    if not path.exists():
-        path.write_text(config_text(), encoding="utf-8")
+    """Lays down `icp.yml` and what its people know beside the numbers; an `icp.yml` that exists stays as it is."""
+    if (directory / "icp.yml").exists():
+        return
+    for name in (*BESIDE, "icp.yml"):
+        (directory / name).write_text(
+            (resources.files("icp.demo") / name).read_text(encoding="utf-8"), encoding="utf-8"
+        )

@@ -1,4 +1,4 @@
-"""HubSpot's CRM protocol over a portal: what each call answers. Limits and faults are the server's business."""
+"""HubSpot's CRM protocol over a portal: what each call answers. When a fault happens is the server's business."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from icp.fake_vendors.portal import Portal, Record
+from icp.fake_vendors.protocol import Call, Reply, Served, bearer
 
 OBJECTS = re.compile(r"^/crm/(?:v3/objects|objects/2026-0[39])/(companies|deals|contacts)(/search|/batch/read)?$")
 ASSOCIATIONS = re.compile(r"^/crm/(?:v4/associations|associations/2026-0[39])/deals/companies/batch/read$")
@@ -16,6 +17,48 @@ PROPERTIES = re.compile(r"^/crm/(?:v3/properties|properties/2026-0[39])/(compani
 LONGEST_SEARCH = 10_000
 REPEAT = "~"
 Answer = tuple[int, dict[str, Any]]
+LIMITED = {"status": "error", "errorType": "RATE_LIMIT", "message": "You have reached your limit."}
+REFUSALS = {
+    "429": Reply(429, {**LIMITED, "policyName": "SECONDLY"}, {"Retry-After": "0"}),
+    "429_no_retry_after": Reply(429, {**LIMITED, "policyName": "SECONDLY"}),
+    "daily_limit": Reply(429, {**LIMITED, "policyName": "DAILY"}),
+    "500": Reply(500, {"status": "error", "message": "internal error"}),
+    "missing_scope": Reply(403, {"status": "error", "message": "This app lacks a scope", "category": "MISSING_SCOPES"}),
+    "token_expiry": Reply(
+        401, {"status": "error", "message": "The token is expired or wrong", "category": "EXPIRED_AUTHENTICATION"}
+    ),
+}
+
+
+class HubSpot:
+    """HubSpot as the server speaks it."""
+
+    def speaks(self, path: str) -> bool:
+        return path.startswith(("/crm/", "/oauth/v1/"))
+
+    def login(self, server: Served, call: Call) -> Reply | None:
+        is_token = call.path == "/oauth/v1/token"
+        return Reply(200, {"access_token": server.renew(), "expires_in": 1800}) if is_token else None
+
+    def credentials(self, call: Call) -> str:
+        return bearer(call)
+
+    def limits(self, most: int, left: int, seconds: float) -> dict[str, str]:
+        return {
+            "X-HubSpot-RateLimit-Max": str(most),
+            "X-HubSpot-RateLimit-Remaining": str(left),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": str(int(seconds * 1000)),
+        }
+
+    def refusal(self, fault: str) -> Reply:
+        return REFUSALS[fault]
+
+    def answer(self, server: Served, call: Call, fault: str | None) -> Reply:
+        twice = fault == "duplicate_page"
+        status, content = answer(server.portal, call.path, call.query, call.body, twice=twice)
+        if fault == "schema_change":
+            content = {"items": content.pop("results", []), **content}
+        return Reply(status, content)
 
 
 def answer(

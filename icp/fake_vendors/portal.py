@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from icp.fake_vendors.visits import Visits, visits_of_demo
+
 Record = dict[str, Any]
 KEPT_VALUES = 20
+ZONE = ZoneInfo("America/New_York")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,6 +27,8 @@ class Portal:
 
     now: datetime
     versions: dict[str, dict[int, list[tuple[datetime, Record]]]] = field(default_factory=dict)
+    visits: Visits = field(default_factory=Visits)
+    technographics: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _seen: dict[tuple[str, bool], tuple[datetime, list[Record]]] = field(default_factory=dict, repr=False)
 
@@ -87,11 +92,16 @@ class Portal:
 
 
 def portal_of_demo(directory: Path, now: datetime) -> Portal:
-    """The demo company's CRM (`icp demo` or `icp.demo.create` made the folder), every extract dated as in its name."""
-    portal = Portal(now)
+    """The demo company's CRM (`icp demo` or `icp.demo.create` made the folder), every extract dated as in its name.
+
+    What BuiltWith and Wappalyzer know of its companies, and who visited, is there, too.
+    """
+    from icp.fake_vendors.technographics import technographics_of_demo
+
+    portal = Portal(now, visits=visits_of_demo(directory), technographics=technographics_of_demo(directory))
     for kind in ("companies", "deals"):
         for file in sorted((directory / "extracts/crm").glob(f"{kind}_*.jsonl")):
-            shown_from = _day_of(file)
+            shown_from = day_of(file)
             with file.open(encoding="utf-8") as lines:
                 for line in lines:
                     record = json.loads(line)
@@ -102,13 +112,14 @@ def portal_of_demo(directory: Path, now: datetime) -> Portal:
     for file in sorted((directory / "extracts/people").glob("contacts_*.csv")):
         with file.open(encoding="utf-8", newline="") as rows:
             for row in csv.DictReader(rows):
-                portal.put("contacts", _contact(row), _day_of(file))
+                portal.put("contacts", _contact(row), day_of(file))
     return portal
 
 
-def _day_of(file: Path) -> datetime:
+def day_of(file: Path) -> datetime:
+    """The day in a file's name, in the demo company's time zone."""
     day = re.sub(r"^.*_", "", file.stem)
-    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("America/New_York"))
+    return datetime.fromisoformat(day).replace(tzinfo=ZONE)
 
 
 def _contact(row: Mapping[str, str]) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,8 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from icp.fake_vendors import hubspot
+from icp.fake_vendors import technographics
+from icp.fake_vendors.ga4 import Ga4
+from icp.fake_vendors.hubspot import HubSpot
 from icp.fake_vendors.portal import Portal
+from icp.fake_vendors.posthog import PostHog
+from icp.fake_vendors.protocol import Call, Protocol, Reply
+from icp.fake_vendors.salesforce import OrgRules, Salesforce
 
 FAULTS = (
     "429",
@@ -44,6 +49,7 @@ class Script:
         faults: Fault by number of the call, counted from 1.
         calls_per_interval: Calls answered within `interval_seconds`; 429 beyond.
         slow_seconds: How long a slow answer pauses in the middle.
+        salesforce: What is particular about the Salesforce org.
     """
 
     token: str = "fake-token"
@@ -51,6 +57,7 @@ class Script:
     calls_per_interval: int = 190
     interval_seconds: float = 10.0
     slow_seconds: float = 5.0
+    salesforce: OrgRules = field(default_factory=OrgRules)
 
 
 class FakeVendors(ThreadingHTTPServer):
@@ -63,6 +70,14 @@ class FakeVendors(ThreadingHTTPServer):
         self.portal, self.script = portal, script
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
+        self.protocols: tuple[Protocol, ...] = (
+            HubSpot(),
+            Salesforce(script.salesforce),
+            Ga4(),
+            PostHog(),
+            technographics.BuiltWith(),
+            technographics.Wappalyzer(),
+        )
         self._window_start, self._in_window = time.monotonic(), 0
         self._lock = threading.Lock()
 
@@ -124,53 +139,38 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, body: dict[str, Any]) -> None:
         parts = urlsplit(self.path)
-        if parts.path == "/_fake/clock":
+        call = Call(self.command, parts.path, dict(parse_qsl(parts.query)), body, dict(self.headers.items()))
+        if call.path == "/_fake/clock":
             self.server.portal.now = datetime.fromisoformat(body["now"])
-            return self._json(200, {"now": body["now"]})
-        if parts.path == "/oauth/v1/token":
-            return self._json(200, {"access_token": self.server.renew(), "expires_in": 1800})
-        return self._vendor(parts.path, dict(parse_qsl(parts.query)), body)
+            return self._send(Reply(200, {"now": body["now"]}))
+        vendor = next((protocol for protocol in self.server.protocols if protocol.speaks(call.path)), None)
+        if vendor is None:
+            return self._send(Reply(404, {"status": "error", "message": f"no route {call.path}"}))
+        login = vendor.login(self.server, call)
+        return self._send(login) if login is not None else self._answer(vendor, call)
 
-    def _vendor(self, path: str, query: dict[str, str], body: dict[str, Any]) -> None:
+    def _answer(self, vendor: Protocol, call: Call) -> None:
         fault, left = self.server.count()
         if fault == "token_expiry":
             self.server.token = ""
-        if self.headers.get("Authorization") != f"Bearer {self.server.token}":
-            said = {"status": "error", "message": "The token is expired or wrong", "category": "EXPIRED_AUTHENTICATION"}
-            return self._json(401, said)
+        if vendor.credentials(call) != self.server.token or not self.server.token:
+            return self._send(vendor.refusal("token_expiry"))
         if left < 0:
-            return self._limited({"policyName": "TEN_SECONDLY_ROLLING"}, {"Retry-After": "1"})
-        if fault in _REFUSALS:
-            return _REFUSALS[fault](self)
+            return self._send(vendor.refusal("429"), {"Retry-After": "1"})
+        refused = _TRANSPORT.get(fault or "") or (vendor.refusal(fault) if fault in _REFUSALS else None)
+        if refused is not None:
+            return self._send(refused)
         if fault == "shrinking_list":
             self.server.portal.archive_one("companies")
-        twice = fault == "duplicate_page"
-        status, content = hubspot.answer(self.server.portal, path, query, body, twice=twice)
-        if fault == "schema_change":
-            content = {"items": content.pop("results", []), **content}
-        limits = {
-            "X-HubSpot-RateLimit-Max": str(self.server.script.calls_per_interval),
-            "X-HubSpot-RateLimit-Remaining": str(left),
-            "X-HubSpot-RateLimit-Interval-Milliseconds": str(int(self.server.script.interval_seconds * 1000)),
-        }
-        return self._bytes(status, json.dumps(content).encode(), limits, fault=fault)
+        script = self.server.script
+        limits = vendor.limits(script.calls_per_interval, left, script.interval_seconds)
+        return self._send(vendor.answer(self.server, call, fault), limits, fault)
 
-    def _json(self, status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        self._bytes(status, json.dumps(content).encode(), headers or {})
-
-    def _bytes(
-        self,
-        status: int,
-        data: bytes,
-        headers: Mapping[str, str],
-        *,
-        fault: str | None = None,
-        kind: str = "application/json",
-    ) -> None:
-        if fault == "malformed":
-            data = data[: len(data) // 2]
-        self.send_response(status)
-        for name, value in {**headers, "Content-Type": kind, "Content-Length": str(len(data))}.items():
+    def _send(self, reply: Reply, headers: Mapping[str, str] | None = None, fault: str | None = None) -> None:
+        data = reply.data[: len(reply.data) // 2] if fault == "malformed" else reply.data
+        self.send_response(reply.status)
+        sent = {**reply.headers, **(headers or {}), "Content-Type": reply.kind, "Content-Length": str(len(data))}
+        for name, value in sent.items():
             self.send_header(name, value)
         self.end_headers()
         half = len(data) // 2
@@ -187,20 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    def _limited(self, policy: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        said = {"status": "error", "errorType": "RATE_LIMIT", "message": "You have reached your limit.", **policy}
-        self._json(429, said, headers)
 
-
-_SECONDLY, _DAILY = {"policyName": "SECONDLY"}, {"policyName": "DAILY"}
-_REFUSALS: dict[str | None, Callable[[_Handler], None]] = {
-    "429": lambda handler: handler._limited(_SECONDLY, {"Retry-After": "0"}),
-    "429_no_retry_after": lambda handler: handler._limited(_SECONDLY, {}),
-    "500": lambda handler: handler._json(500, {"status": "error", "message": "internal error"}),
-    "502": lambda handler: handler._bytes(502, b"<html>Bad gateway</html>", {}, kind="text/html"),
-    "html": lambda handler: handler._bytes(200, b"<html>We will be back soon</html>", {}, kind="text/html"),
-    "daily_limit": lambda handler: handler._limited(_DAILY, {}),
-    "missing_scope": lambda handler: handler._json(
-        403, {"status": "error", "message": "This app lacks a scope", "category": "MISSING_SCOPES"}
-    ),
+_REFUSALS = {"429", "429_no_retry_after", "500", "daily_limit", "missing_scope"}
+"""Faults every vendor words in its own way."""
+_TRANSPORT = {
+    "502": Reply(502, "<html>Bad gateway</html>", kind="text/html"),
+    "html": Reply(200, "<html>We will be back soon</html>", kind="text/html"),
 }

@@ -10,7 +10,9 @@ from typing import Any, Literal
 SCHEMA_VERSION = 1
 
 Severity = Literal["info", "warning", "critical"]
-Kind = Literal["published", "held", "drift", "gate_failed", "run_failed", "quarter_late", "not_enough_evidence", "test"]
+Kind = Literal[
+    "published", "held", "lapsed", "drift", "gate_failed", "run_failed", "quarter_late", "not_enough_evidence", "test"
+]
 # once: a fact, told once for ever. begins: a state that lasts until `ends`; the end is told only to who heard of it.
 Phase = Literal["once", "begins", "ends"]
 
@@ -18,6 +20,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 WORDS: dict[Kind, str] = {
     "published": "published",
     "held": "waits for approval",
+    "lapsed": "lapsed without an answer",
     "drift": "drift",
     "gate_failed": "gate failed",
     "run_failed": "run failed",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from icp.drift_report import DriftReport, Watched
-from icp.errors import GateFailed, IcpError, LockHeld, NotEnoughEvidence, TryLater
+from icp.errors import GateFailed, IcpError, LockHeld, NotEnoughEvidence, NotYet, TryLater
 from icp.notify.message import Event, Fact, Kind, News, Severity
 
 LONGEST = 600
@@ -50,6 +50,16 @@ def of_revision(
     return News("refresh", subject.icp, events, tuple(facts), path, tuple(accounts))
 
 
+def of_lapse(icp: str, candidate: str, reason: str) -> News:
+    """A candidate nobody answered in time."""
+    name = f"{icp}/{candidate}"
+    do = f"To put it in force all the same: icp approve {candidate} --icp {icp} --reason ..."
+    event = Event(
+        "lapsed", "once", "warning", f"lapsed/{name}", name, f"{candidate} of ICP {icp} lapsed: {reason}. {do}"
+    )
+    return News("approval", icp, (event,), (Fact("Revision", candidate),))
+
+
 def of_monitor(report: DriftReport, path: str, known: Mapping[str, str]) -> News:
     """What drifts now and what has ceased to; `known` are the drifts somebody was told of, topic to occurrence."""
     lines = {f"drift/{report.icp}/{line.finding.key}": line for line in report.lines}
@@ -81,12 +91,12 @@ def _recovered(topic: str, line: Watched | None, occurrence: str, report: DriftR
 
 
 def of_failure(subject: Subject, error: Exception, at: datetime) -> News | None:
-    """Why a run did not finish; None when another run was simply at work.
+    """Why a run did not finish; None when another run was simply at work, or when it waits for its extracts.
 
     Only the first line of a known error is told: what follows may show rows, and rows name accounts. An unexpected error
     is told by its name only.
     """
-    if isinstance(error, LockHeld):
+    if isinstance(error, LockHeld | NotYet):
         return None
     kind = failure_kind(error)
     passes = kind == "not_enough_evidence" or isinstance(error, TryLater)

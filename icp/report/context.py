@@ -16,6 +16,7 @@ from icp.report.migration import TierMoves, migration_matrix, tier_moves
 from icp.report.qualitative_view import support_rows
 from icp.report.sensitivity_view import sensitivity_context
 from icp.report.verdict import verdict_of
+from icp.report.what_if_view import what_if_context
 from icp.report.worked_view import worked_context
 from icp.shift_words import decomposition_sentences
 from icp.verdicts import ProfileDiff
@@ -32,6 +33,7 @@ CONTENTS = (
     ("worked", "Who was worked"),
     ("labels", "Other labels"),
     ("changes", "What changed"),
+    ("what-if", "What if"),
     ("tiers", "Tiers"),
     ("value", "What a win is worth"),
     ("market", "Market size"),
@@ -55,12 +57,18 @@ def page_context(data: ReportData) -> dict[str, Any]:
     results = {"profile": profile, "incumbent": data.incumbent, "meta": data.meta}
     fixed = {"page_title": title, "contents": _contents(data), "glossary": GLOSSARY, "few": sections.FEW_OPPORTUNITIES}
     found = change_context(data.diff) | _findings(data) | worked_context(data) | sensitivity_context(data)
+    found |= what_if_context(data.what_if, profile)
     return results | limits | fixed | head | found | _accounts(data, moves) | _openness(data)
 
 
 def _contents(data: ReportData) -> tuple[tuple[str, str], ...]:
     """The sections of the page; what is optional only where there are any."""
-    absent = {"beliefs": data.beliefs is None, "lists": not data.lists, "survey": not data.agreements}
+    absent = {
+        "beliefs": data.beliefs is None,
+        "lists": not data.lists,
+        "what-if": data.what_if is None,
+        "survey": not data.agreements,
+    }
     absent["known"] = not (data.qualitative.personas or data.qualitative.case_studies)
     return tuple(entry for entry in CONTENTS if not absent.get(entry[0]))
 

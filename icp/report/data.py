@@ -19,6 +19,7 @@ from icp.sensitivity import Sensitivity
 from icp.tam import Market
 from icp.track_record import TrackedQuarter
 from icp.verdicts import ProfileDiff
+from icp.what_if import WhatIf
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class ReportData:
         agreements: Who agrees with each stated belief.
         lists: How many accounts each list dbt made has.
         market: How large the market is, None without a confirmed criterion.
+        what_if: Every combination of the headline criteria, None where outcomes cannot say.
     """
 
     profile: Profile
@@ -105,6 +107,7 @@ class ReportData:
     exposure: Exposure | None = None
     contrasts: Contrasts | None = None
     market: Market | None = None
+    what_if: WhatIf | None = None
     lists: tuple[ListCount, ...] = ()
     qualitative: Qualitative = field(default_factory=Qualitative)
     agreements: tuple[Agreement, ...] = ()

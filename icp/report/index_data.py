@@ -9,7 +9,7 @@ from icp.drift_report import DriftReport
 from icp.profile import Profile
 from icp.track_record import TrackedQuarter
 
-Standing = Literal["in force", "was in force", "approved", "held", "rejected", "rolled back", "undecided"]
+Standing = Literal["in force", "was in force", "approved", "held", "rejected", "rolled back", "lapsed", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class IndexedRevision:
 
 @dataclass(frozen=True)
 class IndexData:
-    """Everything on the page; `revisions` and `looks` oldest first, `unread` names files that could not be read."""
+    """Everything on the page; `revisions` and `looks` oldest first, `unread` names files that could not be read,
+    `beside` the other ICPs in force, each with a page that holds the two together."""
 
     company: str
     icp: str
@@ -55,3 +56,4 @@ class IndexData:
     looks: tuple[DriftReport, ...] = ()
     record: tuple[TrackedQuarter, ...] = ()
     unread: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ from icp.track_record import track_record
 MOST_QUARTERS, MOST_LOOKS, MOST_CRITERIA = 12, 26, 40
 TONES = {
     "in force": "good", "was in force": "", "approved": "", "held": "caution", "rejected": "stop",
-    "rolled back": "stop", "undecided": "caution", "ok": "good", "watch": "caution", "drift": "stop",
+    "rolled back": "stop", "lapsed": "stop", "undecided": "caution", "ok": "good", "watch": "caution", "drift": "stop",
 }  # fmt: skip
 MARKS = {"ok": "●", "watch": "▲", "drift": "■", "not enough data": "–"}
 QUIET = ("ok", "not enough data")
@@ -84,6 +84,7 @@ def index_context(data: IndexData) -> dict[str, Any]:
         "looks_left_out": max(len(data.looks) - MOST_LOOKS, 0),
         "drift_sentence": drift_sentence(data),
         "unread": data.unread,
+        "beside": data.beside,
     }
 
 

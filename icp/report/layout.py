@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from icp.profile import Estimate
-from icp.report import backtest_view, sections, wording
+from icp.report import backtest_view, sections, what_if_view, wording
 
 PARAGRAPH_LIMIT = 4000
 _TYPED = re.compile(r"“(icp [^”]*)”|(lists/[a-z_]+\.csv)")
@@ -70,6 +70,7 @@ def _with_filters(environment: Environment) -> Environment:
         "grade": lambda grade: sections.GRADES[grade],
         "odds": _odds,
         "rival_reading": backtest_view.rival_reading,
+        "states": what_if_view.states,
         "test_reason": sections.test_reason,
         "tier_reading": sections.tier_reading,
     }

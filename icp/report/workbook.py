@@ -49,7 +49,12 @@ MOST_LISTED = 1_000
 _ESTIMATE_TITLES = ("", ", low", ", high")
 
 
-def render_workbook(data: ReportData, accounts: pd.DataFrame, lists: Mapping[str, pd.DataFrame]) -> bytes:
+def render_workbook(
+    data: ReportData,
+    accounts: pd.DataFrame,
+    lists: Mapping[str, pd.DataFrame],
+    best: pd.DataFrame | None = None,
+) -> bytes:
     """The workbook of one revision: equal data give equal bytes.
 
     Args:
@@ -57,10 +62,12 @@ def render_workbook(data: ReportData, accounts: pd.DataFrame, lists: Mapping[str
         accounts: Every scored account, the first to work first; may carry `operating_model`, `case_study` and
             `persona_notes` besides the columns of `accounts.parquet`.
         lists: The lists of the revision by name; see `icp.publication.LISTS`.
+        best: The best customers, see `icp.best_customers`; None makes no such sheet.
     """
     sheets = [
         _accounts_sheet("Accounts", "Every scored account, the best fit first.", accounts, "accounts.csv", MOST_ROWS),
         *(_list_sheet(name, lists[name]) for name in LIST_SHEETS if name in lists),
+        *([] if best is None else [_best_customers(best)]),
         _criteria(data.profile),
         _changes(data),
         _tiers(data.profile),
@@ -106,6 +113,28 @@ def _rows(table: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[object, 
 def _list_sheet(name: str, accounts: pd.DataFrame) -> Sheet:
     title, note = LIST_SHEETS[name]
     return _accounts_sheet(title, note, accounts, f"lists/{name}.csv", MOST_LISTED)
+
+
+def _best_customers(best: pd.DataFrame) -> Sheet:
+    fields = (
+        "account_name",
+        "company_domain",
+        "judged_in",
+        "weight_met",
+        "weight_of_all",
+        "parts",
+        "by_hand",
+        "account_id",
+    )
+    columns = (
+        Column("Company", width=30), Column("Domain", width=24), Column("Judged in", width=10),
+        Column("Weight met", "ratio", 11), Column("Weight of all", "ratio", 11), Column("What made it so", width=70),
+        Column("Decided by hand", width=30), Column("Account id", width=18),
+    )  # fmt: skip
+    note = "Customers that count as good by the label in force, the best first: whom the others should resemble."
+    return Sheet(
+        "Best customers", note, columns, _rows(best, fields), len(best), "lists/best_customers.csv", MOST_LISTED
+    )
 
 
 def _estimate_columns(title: str, form: Any) -> tuple[Column, ...]:

@@ -39,6 +39,8 @@ def read_csv(place: str, data: bytes, options: CsvOptions, wanted: Sequence[Want
     if twice:
         raise ConfigError(f"{place}: the header has {', '.join(twice)} more than once. Rename one in the extract.")
     present = [column.name for column in wanted if column.name in header]
+    if options.skip_after_header:
+        text = _without_lines(text, options)
     table = _read(place, text.encode(), header, options.delimiter, present)
     if table.num_rows == 0:
         raise ConfigError(f"{place} has a header but no rows. Fetch it again; delete it if there is nothing to land.")
@@ -71,6 +73,17 @@ def _header(place: str, text: str, delimiter: str) -> list[str]:
     if not any(name.strip() for name in first):
         raise ConfigError(f"{place} is empty. Fetch it again, or delete it if there is nothing to land.")
     return [name.strip() for name in first]
+
+
+def _without_lines(text: str, options: CsvOptions) -> str:
+    """The text without the records under its header that are no data; a record may span lines."""
+    lines = text.splitlines(keepends=True)
+    rows = csv.reader(lines, delimiter=options.delimiter)
+    next(rows, None)
+    after_header = rows.line_num
+    for _ in range(options.skip_after_header):
+        next(rows, None)
+    return "".join([*lines[:after_header], *lines[rows.line_num :]])
 
 
 def _require_delimiter(

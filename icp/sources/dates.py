@@ -22,7 +22,7 @@ from icp.sources.parsing import Parsed, parse_number, parsed
 from icp.sources.raw import RawColumn
 
 ZONE = r"(?P<z>[Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
-ISO_TIME = rf"(?:[T ](?P<h>\d{{2}}):(?P<i>\d{{2}})(?::(?P<s>\d{{2}})(?:[.,](?P<f>\d{{1,9}}))?)?(?P<p>) ?{ZONE}?)?"
+ISO_TIME = rf"(?:[T ](?P<h>\d{{1,2}}):(?P<i>\d{{2}})(?::(?P<s>\d{{2}})(?:[.,](?P<f>\d{{1,9}}))?)?(?P<p>) ?{ZONE}?)?"
 HUMAN_TIME = (
     r"(?:,?[T ] ?(?P<h>\d{1,2}):(?P<i>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
     r" ?(?P<p>[AaPp][Mm])? ?" + ZONE + "?)?"

@@ -15,6 +15,7 @@ from icp.lake import Lake
 from icp.manifest import iso
 
 FOLDER = "source_state"
+REFUSED = "A load of it was refused; see `icp quarantine list`."
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ def keep_failure(lake: Path, source: str, problem: str, at: datetime) -> None:
 def keep_success(lake: Path, source: str, at: datetime) -> None:
     """The source was read whole: nothing of it is stale."""
     _write(lake, source, {"source": source, "read_at": iso(at)})
+
+
+def settle_refusal(lake: Lake, source: str) -> None:
+    """A refused load was released: once nothing of the source is refused it counts as read whole when it was tried."""
+    state = _state(lake.root, source)
+    held = any(load.manifest.source == source for load in lake.quarantined())
+    if state.get("problem") == REFUSED and not held:
+        _write(lake.root, source, {"source": source, "read_at": state["failed_at"]})
 
 
 def stale(settings: Settings) -> list[str]:

@@ -11,28 +11,38 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from icp import atomic
 from icp.config import Settings
 from icp.config_schema import TableMapping
-from icp.errors import ConfigError
+from icp.config_storage import StorageSettings, scheme_of
+from icp.errors import ConfigError, TryLater
 from icp.lake import Lake, Manifest, SourceFile, StagedLoad, TableToLand
+from icp.sources.failures import FOLDER
 from icp.sources.mapping import TableReader
+from icp.sources.storage import Seen, stored
+
+CHECKED = "every path has files"
 
 
 @dataclass(frozen=True)
 class Extract:
-    """One file mapped to one table, not read yet. `effective_at` is None when nothing says when its data were true."""
+    """One file mapped to one table, not read yet. `effective_at` is None when nothing says when its data were true.
+
+    `file` is its path, or its URL's, for its name and suffix; `read` brings its bytes.
+    """
 
     table: str
     file: Path
     source: SourceFile
     mapping_hash: str
     effective_at: datetime | None
+    read: Callable[[], bytes] = field(compare=False, repr=False)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -69,18 +79,25 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
         name: TableReader(settings.root, mapping, settings.contract.tables[name], settings.calendar.timezone)
         for name, mapping in tables.items()
     }
-    extracts = [found for name in tables for found in _discover(settings, source_name, name, readers[name])]
+    seen = Seen(lake.root / FOLDER / f"{source_name}.files.json")
+    extracts = [found for name in tables for found in _discover(settings, source_name, name, readers[name], seen)]
+    seen.keep()
     for load in plan(extracts, source_name, lake, extracted_at):
         yield _stage(load, source_name, readers, lake, extracted_at)
 
 
 def missing(settings: Settings, source_name: str) -> list[str]:
-    """Tables of a source whose path matches no file, in words."""
+    """Tables of a source whose path matches no file, or whose storage cannot be read, in words."""
     found = []
-    for name, mapping in settings.source(source_name).tables.items():
+    source = settings.source(source_name)
+    for name, mapping in source.tables.items():
+        place = f"sources.{source_name}.tables.{name}"
         try:
-            _files(f"sources.{source_name}.tables.{name}", mapping.path, settings.root)
-        except ConfigError as problem:
+            if scheme_of(mapping.path) is not None:
+                stored(place, mapping.path, source.storage or StorageSettings())
+            else:
+                _files(place, mapping.path, settings.root)
+        except (ConfigError, TryLater) as problem:
             found.append(str(problem))
     return found
 
@@ -159,8 +176,8 @@ def _read(extracts: list[Extract], reader: TableReader) -> TableToLand:
 
 
 def _bytes_of(extract: Extract) -> bytes:
-    data = extract.file.read_bytes()
-    if hashlib.sha256(data).hexdigest() != extract.source.sha256:
+    data = extract.read()
+    if _digest(data) != extract.source.sha256:
         raise ConfigError(f"{extract.source.path} changed while it was being read. Run again when it is complete.")
     return data
 
@@ -168,13 +185,24 @@ def _bytes_of(extract: Extract) -> bytes:
 # -- discovery ---------------------------------------------------------------------------------------------------------
 
 
-def _discover(settings: Settings, source_name: str, table: str, reader: TableReader) -> Iterator[Extract]:
+def _discover(settings: Settings, source_name: str, table: str, reader: TableReader, seen: Seen) -> Iterator[Extract]:
     place = f"sources.{source_name}.tables.{table}"
     dated = _dating(place, reader.mapping, settings)
+    if scheme_of(reader.mapping.path) is not None:
+        storage = settings.source(source_name).storage or StorageSettings()
+        for each in stored(place, reader.mapping.path, storage):
+            source = SourceFile(each.url, seen.hash_of(each, _digest), each.size)
+            name = Path(urlsplit(each.url).path)
+            yield Extract(table, name, source, reader.mapping_hash, dated(name), each.read)
+        return
     for file in _files(place, reader.mapping.path, settings.root):
         path = Path(os.path.relpath(file, settings.root)).as_posix()
         source = SourceFile(path, atomic.sha256_of(file), file.stat().st_size)
-        yield Extract(table, file, source, reader.mapping_hash, dated(file))
+        yield Extract(table, file, source, reader.mapping_hash, dated(file), file.read_bytes)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _files(place: str, pattern: str, root: Path) -> list[Path]:

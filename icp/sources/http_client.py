@@ -1,7 +1,8 @@
 """One vendor's API over HTTP: paced, repeated while it fails for a while, refused clearly when it fails for good.
 
 What is repeated: 429 (after `Retry-After` when it is given, otherwise after a growing wait), 5xx, 477, a connection that
-breaks or stalls, an answer that is not whole JSON. What is not: a daily limit that is used up, and every other 4xx.
+breaks or stalls, an answer that is not whole. What is not: a daily limit that is used up, and every other 4xx. What a
+vendor's own codes and headers mean, its `Manners` say.
 """
 
 from __future__ import annotations
@@ -9,28 +10,67 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import stamina
 
 from icp.config_vendors import RetrySection
 from icp.errors import ConfigError, TryLater
+from icp.sources.manners import Manners, Refusal, number
 
 SHOWN = 300
 REPEATED = {408, 425, 429, 477}
+GOOD = (200, 201, 207)
 
 
-class _Again(Exception):
-    """This attempt failed in a way that often passes; `wait` is what the vendor asked for."""
+class Again(Exception):
+    """This attempt failed in a way that often passes; `wait` is what the vendor asked for.
 
-    def __init__(self, what: str, wait: float | None = None) -> None:
+    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way.
+    """
+
+    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False) -> None:
         super().__init__(what)
-        self.wait = wait
+        self.wait, self.unpaid = wait, unpaid
+
+
+class Refused(ConfigError):
+    """The vendor refused one call for good; `code` is its own word for why."""
+
+    def __init__(self, what: str, code: str) -> None:
+        super().__init__(what)
+        self.code = code
 
 
 class _Expired(Exception):
     """The token was refused; a new one may help."""
+
+
+class Meter(Protocol):
+    """Counts what attempts of one call cost where a vendor sells answers."""
+
+    def reserve(self) -> None:
+        """An attempt is about to be made; raises when its cost is not there."""
+
+    def release(self) -> None:
+        """That attempt cost nothing: it did not reach the vendor, or was refused."""
+
+
+def as_json(answer: httpx.Response, shape: type = dict) -> Any:
+    """The JSON object (or what `shape` says) an answer holds.
+
+    Raises:
+        Again: It holds something else.
+    """
+    try:
+        content = answer.json()
+    except ValueError:
+        is_page = answer.text.lstrip()[:1] == "<"  # of some proxy on the way
+        raise Again(f"it answered {'HTML' if is_page else 'text that is not JSON'}", unpaid=is_page) from None
+    if not isinstance(content, shape):
+        raise Again(f"it answered JSON that is no {'object' if shape is dict else 'list'}")
+    return content
 
 
 class VendorClient:
@@ -39,51 +79,85 @@ class VendorClient:
     Attributes:
         vendor: The vendor's name, for messages.
         server_time: The `Date` of the first answer: the vendor's own clock when the pull began; None before.
+        headers: Those of the last answer.
     """
 
     def __init__(
         self,
         vendor: str,
-        base_url: str,
+        base_url: str | Callable[[], str],
         retry: RetrySection,
         token: Callable[[bool], str],
         *,
+        manners: Manners | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has."""
+        """`token(True)` must fetch a new token, or raise; `token(False)` may answer one it has.
+
+        A `base_url` that only a login tells is a function; it is asked after the token.
+        """
         self.vendor = vendor
         self.server_time: str | None = None
+        self.headers = httpx.Headers()
         self._retry = retry
         self._token = token
+        self._base = base_url
+        self._manners = manners or Manners()
         self._secrets: set[str] = set()
         self._not_before = 0.0
-        self._daily_used_up = False
+        self._used_up = False
         logging.getLogger("httpx").setLevel(logging.WARNING)
         limit = httpx.Timeout(retry.timeout_seconds)
-        self._http = httpx.Client(base_url=base_url, timeout=limit, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False)
 
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
 
-    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The JSON answer of one call.
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        read: Callable[[httpx.Response], Any] = as_json,
+        meter: Meter | None = None,
+    ) -> Any:
+        """What `read` makes of the answer of one call: its JSON object where nothing is said.
+
+        Args:
+            method: GET or POST.
+            path: Below the base URL.
+            params: The query.
+            body: Sent as JSON.
+            headers: More of them; the credentials are added.
+            read: Raises `Again` for an answer that is not whole, which is then asked for again; what else it raises is
+                a refusal.
+            meter: Counts the attempts.
 
         Raises:
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
-            ConfigError: The vendor refused the call: wrong key, missing scope, wrong address.
+            ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
+        request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
-            return self._repeated(method, path, params, body)
+            return self._repeated(method, path, request, read, meter)
         except _Expired as refusal:
             raise ConfigError(str(refusal)) from None
-        except _Again as problem:
-            raise TryLater(
-                f"{self.vendor} could not be read: {problem} ({self._retry.attempts} attempts). Nothing of this pull "
-                "is kept; the next `icp ingest` repeats it."
-            ) from None
+        except Again as problem:
+            attempts = f"{self._retry.attempts} attempts"
+            raise TryLater(f"{self.vendor} could not be read: {problem} ({attempts}). {self._manners.kept}") from None
 
-    def _repeated(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Any:
+    def _repeated(
+        self,
+        method: str,
+        path: str,
+        request: dict[str, Any],
+        read: Callable[[httpx.Response], Any],
+        meter: Meter | None,
+    ) -> Any:
         fresh = False
         for attempt in stamina.retry_context(
             on=_wait,
@@ -95,71 +169,87 @@ class VendorClient:
         ):
             with attempt:
                 try:
-                    return self._once(method, path, params, body, fresh)
+                    return self._once(method, path, request, read, meter, fresh)
                 except _Expired:
                     if fresh:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
-                    return self._once(method, path, params, body, fresh)
+                    return self._once(method, path, request, read, meter, fresh)
         raise AssertionError("the retries end in an answer or an error")
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
-    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, fresh: bool) -> Any:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        request: dict[str, Any],
+        read: Callable[[httpx.Response], Any],
+        meter: Meter | None,
+        fresh: bool,
+    ) -> Any:
         self._pace()
         token = self._token(fresh)
         self._secrets.add(token)
+        base = self._base if isinstance(self._base, str) else self._base()
+        sent = {**request, "headers": {**request["headers"], **self._manners.credentials(token)}}
+        sent["params"] = {**(request["params"] or {}), **self._manners.parameters(token)} or None
+        if meter is not None:
+            meter.reserve()
         try:
-            answer = self._http.request(
-                method, path, params=params, json=body, headers={"Authorization": f"Bearer {token}"}
-            )
+            answer = self._http.request(method, base + path, **sent)
+        except httpx.ConnectError as problem:
+            _free(meter)
+            raise Again(f"the connection failed ({type(problem).__name__})") from None
         except httpx.TimeoutException:
-            raise _Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
+            raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
-            raise _Again(f"the connection failed ({type(problem).__name__})") from None
+            raise Again(f"the connection failed ({type(problem).__name__})") from None
+        self.headers = answer.headers
         self._note_limits(answer.headers)
-        if answer.status_code in (200, 207):
-            return self._json(answer)
-        raise self._problem(answer, f"{method} {path}")
-
-    def _json(self, answer: httpx.Response) -> Any:
+        if answer.status_code not in GOOD:
+            _free(meter)
+            raise self._problem(answer, f"{method} {path}")
         try:
-            content = answer.json()
-        except ValueError:
-            kind = "HTML" if answer.text.lstrip()[:1] == "<" else "text that is not JSON"
-            raise _Again(f"it answered {kind}") from None
-        if not isinstance(content, dict):
-            raise _Again("it answered JSON that is no object")
+            content = read(answer)
+        except Exception as problem:
+            if not isinstance(problem, Again) or problem.unpaid:
+                _free(meter)
+            raise
         self.server_time = self.server_time or answer.headers.get("date")
         return content
 
     def _problem(self, answer: httpx.Response, what: str) -> Exception:
-        status = answer.status_code
-        said, policy, category = self._said(answer)
-        if status == 429 and policy == "DAILY":
-            return TryLater(
-                f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next "
-                "`icp ingest` after the limit is renewed (midnight in the portal's time zone) repeats it."
-            )
-        if status in REPEATED or (status >= 500 and status != 530):
-            return _Again(f"it answered {status}{said}", _seconds(answer.headers.get("retry-after")))
-        if status in (401, 530):
-            return _Expired(f"{self.vendor} refused the credentials ({status}{said}). Make a new key or token.")
+        status, manners = answer.status_code, self._manners
+        refusal = self._refusal(answer)
+        said = f", {self.redacted(refusal.message)[:SHOWN]!r}" if refusal.message else ""
+        verdict = manners.verdict(status, refusal)
+        if verdict is not None:
+            return verdict
+        if manners.is_used_up(status, refusal):
+            return self._spent()
+        if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
+            return Again(f"it answered {status}{said}", number(answer.headers.get("retry-after")))
+        if manners.is_expired(status, refusal):
+            return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
+        code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            lacks = f" ({category})" if category else ""
-            return ConfigError(f"{self.vendor} lets this key not read {what}{lacks}{said}. Add the scope to the app.")
-        return ConfigError(f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`.")
+            said = f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}"
+        else:
+            said = f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`."
+        return Refused(said, refusal.code)
 
-    def _said(self, answer: httpx.Response) -> tuple[str, str, str]:
+    def _refusal(self, answer: httpx.Response) -> Refusal:
         try:
-            content = answer.json()
+            return self._manners.refusal(answer.json())
         except ValueError:
-            return "", "", ""
-        if not isinstance(content, dict):
-            return "", "", ""
-        message = self.redacted(str(content.get("message", "")))[:SHOWN]
-        policy, category = str(content.get("policyName", "")), str(content.get("category", ""))
-        return (f", {message!r}" if message else ""), policy, category
+            return Refusal()
+
+    def _spent(self) -> TryLater:
+        return TryLater(
+            f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next `icp ingest` "
+            f"after the limit is renewed ({self._manners.renewed}) repeats it."
+        )
 
     def redacted(self, text: str) -> str:
         """The text without any credential used so far."""
@@ -171,33 +261,29 @@ class VendorClient:
 
     def _note_limits(self, headers: httpx.Headers) -> None:
         """Learn from the limit headers when the next call may start."""
-        remaining = _seconds(headers.get("x-hubspot-ratelimit-remaining"))
-        interval = _seconds(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
-        if remaining is not None and remaining < 1 and interval is not None:
-            self._not_before = time.monotonic() + min(interval / 1000, self._retry.longest_wait_seconds)
-        self._daily_used_up = _seconds(headers.get("x-hubspot-ratelimit-daily-remaining")) == 0
+        pause = self._manners.pause(headers)
+        if pause is not None:
+            self._not_before = time.monotonic() + min(pause, self._retry.longest_wait_seconds)
+        self._used_up = self._manners.none_left(headers)
 
     def _pace(self) -> None:
-        if self._daily_used_up:
-            self._daily_used_up = False
-            raise TryLater(
-                f"{self.vendor}: the daily limit of calls is used up. The next `icp ingest` repeats the pull."
-            )
+        if self._used_up:
+            self._used_up = False
+            raise self._spent()
         wait = self._not_before - time.monotonic()
         if wait > 0:
             time.sleep(wait)
+        if self._manners.calls_per_second:
+            self._not_before = time.monotonic() + 1 / self._manners.calls_per_second
+
+
+def _free(meter: Meter | None) -> None:
+    if meter is not None:
+        meter.release()
 
 
 def _wait(problem: Exception) -> bool | float:
     """For stamina: False to give up, True for its own growing wait, seconds where the vendor named them."""
-    if isinstance(problem, _Again):
+    if isinstance(problem, Again):
         return True if problem.wait is None else min(problem.wait, 120.0)
     return False
-
-
-def _seconds(text: str | None) -> float | None:
-    """A number in a header; None when absent or written otherwise (a date)."""
-    try:
-        return None if text is None else max(float(text), 0.0)
-    except ValueError:
-        return None

@@ -7,21 +7,14 @@ lies in the manifest of the load, so it moves only when the load is accepted.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any
 
-from icp import atomic
 from icp.config import Settings
 from icp.config_vendors import HubSpotSettings
 from icp.errors import IcpError
-from icp.lake import Lake, SourceFile, StagedLoad, TableToLand
-from icp.manifest import iso
+from icp.lake import Lake, StagedLoad
 from icp.sources.hubspot_api import HubSpotApi, Record
-from icp.sources.hubspot_known import Known, known, new_rows
 from icp.sources.hubspot_records import (
     KINDS,
     clean,
@@ -31,11 +24,12 @@ from icp.sources.hubspot_records import (
     properties_of,
     stamp_of,
 )
+from icp.sources.known import Known
 from icp.sources.mapping import TableReader
-from icp.spool import Spool
+from icp.sources.pulling import readers_of, stage_pull
 
-BATCH = 5000
 WITHOUT_HISTORY = {"createdate", "hs_object_id", "hs_merged_object_ids"}
+CHECKED = "credentials, scopes and properties"
 
 
 def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: datetime) -> Iterator[StagedLoad]:
@@ -45,33 +39,25 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
         TryLater: HubSpot cannot serve now; nothing is staged and the next pull starts at the same cursor.
         ConfigError: The key, a scope or a mapped property is wrong.
     """
-    source = settings.source(source_name)
-    api = HubSpotApi(source.hubspot or HubSpotSettings())
-    readers = {
-        name: TableReader(settings.root, mapping, settings.contract.tables[name], settings.calendar.timezone)
-        for name, mapping in source.tables.items()
-    }
-    with lake.room(source_name) as room:
-        try:
-            tables = {name: _table(api, lake, source_name, reader, room) for name, reader in sorted(readers.items())}
-        finally:
-            api.client.close()
-        new = {name: table for name, table in tables.items() if table.data.num_rows}
-        if new:
-            cursors = dict.fromkeys(tables, iso(_server_time(api, extracted_at)))
-            yield lake.stage_load(
-                source=source_name, effective_at=extracted_at, extracted_at=extracted_at, tables=new, cursors=cursors
-            )
+    api = HubSpotApi(settings.source(source_name).hubspot or HubSpotSettings())
+    yield from stage_pull(
+        settings,
+        source_name,
+        lake,
+        api.client,
+        lambda reader, held: _pages(api, reader, held),
+        extracted_at=extracted_at,
+        overlap=timedelta(minutes=api.settings.overlap_minutes),
+        place=lambda table: f"hubspot:{KINDS[table].name}",
+    )
 
 
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and a pull, in words: credentials, scopes, properties the portal lacks."""
-    source = settings.source(source_name)
-    api = HubSpotApi(source.hubspot or HubSpotSettings())
+    api = HubSpotApi(settings.source(source_name).hubspot or HubSpotSettings())
     found = []
     try:
-        for table, mapping in source.tables.items():
-            reader = TableReader(settings.root, mapping, settings.contract.tables[table], settings.calendar.timezone)
+        for table, reader in readers_of(settings, source_name).items():
             try:
                 there = api.property_names(KINDS[table].name)
             except IcpError as problem:
@@ -85,23 +71,6 @@ def missing(settings: Settings, source_name: str) -> list[str]:
 
 
 # -- one table ---------------------------------------------------------------------------------------------------------
-
-
-def _table(api: HubSpotApi, lake: Lake, source_name: str, reader: TableReader, room: Path) -> TableToLand:
-    held = known(lake, source_name, reader, timedelta(minutes=api.settings.overlap_minutes))
-    place = f"hubspot:{KINDS[reader.table.name].name}"
-    spool = Spool(room / f"{reader.table.name}.parquet", reader.empty().schema)
-    batch = list[Record]()
-    for page in _pages(api, reader, held):
-        batch += page
-        if len(batch) >= BATCH:
-            spool.append(new_rows(_read(reader, batch, place), reader, held))
-            batch = []
-    if batch:
-        spool.append(new_rows(_read(reader, batch, place), reader, held))
-    spool.close()
-    digest = atomic.sha256_of(spool.path)  # equal pulls make equal loads
-    return TableToLand(spool, (SourceFile(place, digest, spool.path.stat().st_size),), reader.mapping_hash)
 
 
 def _pages(api: HubSpotApi, reader: TableReader, held: Known) -> Iterator[list[Record]]:
@@ -148,16 +117,3 @@ def _associate(api: HubSpotApi, records: list[Record]) -> None:
     for record in records:
         found = [{"id": id_} for id_ in companies.get(record["id"], [])]
         record["associations"] = {"companies": {"results": found}}
-
-
-def _read(reader: TableReader, batch: list[Record], place: str) -> Any:
-    lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in batch)
-    return reader.read(Path("page.jsonl"), lines.encode(), place)
-
-
-def _server_time(api: HubSpotApi, extracted_at: datetime) -> datetime:
-    """HubSpot's clock when the pull began; ours only where it names none (a wrong clock of ours loses nothing)."""
-    try:
-        return parsedate_to_datetime(str(api.client.server_time))
-    except ValueError:
-        return extracted_at

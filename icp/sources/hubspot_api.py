@@ -7,8 +7,10 @@ from typing import Any
 
 from icp.config import secret
 from icp.config_vendors import HubSpotSettings
-from icp.errors import TryLater
+from icp.errors import ConfigError, TryLater
 from icp.sources.http_client import VendorClient
+from icp.sources.manners import Manners, Refusal, number
+from icp.sources.oauth import TokenRefused, ask_for_token
 
 Record = dict[str, Any]
 VENDOR = "HubSpot"
@@ -21,12 +23,40 @@ PRIMARY = 5
 """HubSpot's type of the association of a deal with its primary company."""
 
 
+class HubSpotManners(Manners):
+    """HubSpot's limits: so many calls in ten seconds and a day, told in headers of its own."""
+
+    renewed = "midnight in the portal's time zone"
+
+    def refusal(self, content: Any) -> Refusal:
+        if not isinstance(content, dict):
+            return Refusal()
+        message, code, limit = (str(content.get(name, "")) for name in ("message", "category", "policyName"))
+        return Refusal(message, code, limit)
+
+    def is_used_up(self, status: int, refusal: Refusal) -> bool:
+        return status == 429 and refusal.limit == "DAILY"
+
+    def is_expired(self, status: int, refusal: Refusal) -> bool:
+        return status in (401, 530)
+
+    def pause(self, headers: Mapping[str, str]) -> float | None:
+        remaining = number(headers.get("x-hubspot-ratelimit-remaining"))
+        interval = number(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
+        return None if remaining is None or remaining >= 1 or interval is None else interval / 1000
+
+    def none_left(self, headers: Mapping[str, str]) -> bool:
+        return number(headers.get("x-hubspot-ratelimit-daily-remaining")) == 0
+
+
 class HubSpotApi:
     """The calls a pull needs. Records come as HubSpot wrote them, page by page, each page merged from its parts."""
 
     def __init__(self, settings: HubSpotSettings) -> None:
         self.settings = settings
-        self.client = VendorClient(VENDOR, settings.base_url, settings.retry, _tokens(settings))
+        self.client = VendorClient(
+            VENDOR, settings.base_url, settings.retry, _tokens(settings), manners=HubSpotManners()
+        )
 
     def listed(self, kind: str, properties: Sequence[str], *, archived: bool = False) -> Iterator[list[Record]]:
         """Every record there is (or every archived one), in pages."""
@@ -170,10 +200,6 @@ def _tokens(settings: HubSpotSettings) -> Callable[[bool], str]:
 
 
 def _refreshed(settings: HubSpotSettings) -> str:
-    import httpx
-
-    from icp.errors import ConfigError
-
     oauth = settings.oauth
     assert oauth is not None
     form = {
@@ -182,13 +208,7 @@ def _refreshed(settings: HubSpotSettings) -> str:
         "client_secret": secret(oauth.client_secret_env),
         "refresh_token": secret(oauth.refresh_token_env),
     }
-    try:
-        answer = httpx.post(f"{settings.base_url}/oauth/v1/token", data=form, timeout=settings.retry.timeout_seconds)
-        status, content = answer.status_code, answer.json() if answer.status_code == 200 else {}
-    except (httpx.HTTPError, ValueError) as problem:
-        raise TryLater(f"HubSpot gave no access token ({type(problem).__name__}). Run `icp ingest` again.") from None
-    if status >= 500 or status == 429:
-        raise TryLater(f"HubSpot gave no access token ({status}). Run `icp ingest` again.")
-    if not isinstance(content, dict) or "access_token" not in content:
-        raise ConfigError(f"HubSpot refused the app's refresh token ({status}). Authorise the app again.")
-    return str(content["access_token"])
+    answer = ask_for_token(VENDOR, f"{settings.base_url}/oauth/v1/token", form, settings.retry.timeout_seconds)
+    if isinstance(answer, TokenRefused):
+        raise ConfigError(f"HubSpot refused the app's refresh token ({answer.status}). Authorise the app again.")
+    return str(answer["access_token"])

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from operator import itemgetter
+from datetime import datetime
 from typing import Any
 
-from icp.errors import ConfigError
-from icp.sources.hubspot_api import Record
+from icp.sources.addresses import without_addresses
+from icp.sources.hubspot_api import VENDOR, Record
 from icp.sources.mapping import TableReader
+from icp.sources.past import instant, states
 
 CREATED, MERGED_IDS, MERGED = "createdate", "hs_merged_object_ids", "merged_into"
-ADDRESS = re.compile(r"[^\s<>\"'(),;:@]+@(?=[\w-]+\.)")
 
 
 @dataclass(frozen=True)
@@ -49,20 +48,10 @@ def clean(record: Mapping[str, Any], kind: Kind, archived: bool, reduced: frozen
 
     Properties in `reduced` are mapped `as: email_domain` and are cut down to the domain when they are parsed.
     """
-    properties = _without_addresses(record.get("properties") or {}, reduced)
+    properties = without_addresses(record.get("properties") or {}, reduced, "properties.")
     if archived and record.get("archivedAt"):
         properties[kind.stamp] = max(str(properties.get(kind.stamp) or ""), str(record["archivedAt"]))
     return {"id": str(record["id"]), "properties": properties, "archived": archived, MERGED: None, "associations": {}}
-
-
-def _without_addresses(properties: Mapping[str, Any], reduced: frozenset[str]) -> dict[str, Any]:
-    """Every e-mail address loses who it belongs to and keeps its domain."""
-    return {
-        name: ADDRESS.sub("", value)
-        if isinstance(value, str) and "@" in value and f"properties.{name}" not in reduced
-        else value
-        for name, value in properties.items()
-    }
 
 
 def merged_away(records: list[Record], kind: Kind, seen: set[int], known: frozenset[str]) -> Iterator[Record]:
@@ -91,43 +80,17 @@ def earlier(
 
     HubSpot keeps the last 20 values of a company's property: what a property was before those is not known and empty.
     """
+    # newest first as HubSpot lists them: of two values of one instant the first listed stands
     dated = {
-        # newest first as HubSpot lists them: of two values of one instant the first listed stands
-        name: sorted(
-            ((instant(str(e["timestamp"]), record["id"]), e.get("value")) for e in reversed(entries)), key=itemgetter(0)
-        )
+        name: [(instant(str(e["timestamp"]), VENDOR, record["id"]), e.get("value")) for e in reversed(entries)]
         for name, entries in history.items()
     }
-    last = stamp_of(record, kind)
-    moments = sorted({moment for entries in dated.values() for moment, _ in entries if moment < last})
-    before: dict[str, Any] | None = None
-    for moment in moments:
-        state = {name: _at(entries, moment) for name, entries in dated.items()}
-        if state != before and (since is None or moment >= since):
-            told = {**dict.fromkeys(record["properties"]), **_without_addresses(state, reduced)}
-            told |= {CREATED: record["properties"].get(CREATED), kind.stamp: moment.isoformat()}
-            yield {**record, "properties": told, "archived": False}
-        before = state
-
-
-def _at(entries: list[tuple[datetime, Any]], moment: datetime) -> Any:
-    values = [value for since, value in entries if since <= moment]
-    return values[-1] if values else None
+    for moment, state in states(dated, stamp_of(record, kind), since):
+        told = {**dict.fromkeys(record["properties"]), **without_addresses(state, reduced, "properties.")}
+        told |= {CREATED: record["properties"].get(CREATED), kind.stamp: moment.isoformat()}
+        yield {**record, "properties": told, "archived": False}
 
 
 def stamp_of(record: Record, kind: Kind) -> datetime:
     """When the record last changed."""
-    return instant(record["properties"].get(kind.stamp) or "1970-01-01T00:00:00Z", record["id"])
-
-
-def instant(text: str, id_: str) -> datetime:
-    """A time of HubSpot's.
-
-    Raises:
-        ConfigError: It is no time; the record is named.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"HubSpot names a time of record {id_} that is none: {text[:40]!r}.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return instant(record["properties"].get(kind.stamp) or "1970-01-01T00:00:00Z", VENDOR, record["id"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,6 +20,7 @@ from icp.config_schema import AttributeMapping, ColumnMapping, Lookup, TableMapp
 from icp.contract import Table
 from icp.domains import registrable_domains
 from icp.errors import ConfigError
+from icp.minor_units import units_of
 from icp.sources import parsing, raw
 from icp.sources.dates import Clock, parse_date, parse_instant
 from icp.sources.lookups import LookupTable, lookup_hash, read_lookup
@@ -30,6 +32,8 @@ PARSER_VERSION = 1  # raise it when the same extract would land differently: eve
 LONGEST_NOTE = 200
 ATTRIBUTE_PREFIX = "attr_"
 ONLY_DESCRIBES = {"path", "label", "family", "unit", "cuts", "description"}
+ADDED_LATER: dict[str, Any] = {"sheet": None, "where": {}, "minor_units_of": None, "skip_after_header": 0}
+"""Keys that say nothing at these values: a mapping without them has the hash it had before there were such keys."""
 TYPES = {
     "varchar": pa.string(),
     "double": pa.float64(),
@@ -62,13 +66,22 @@ class TableReader:
         """
         place = f"{self.table.name}: {source_file}"
         columns = read_columns(
-            place, file, data, self._wanted(place), csv=self.mapping.csv, file_format=self.mapping.format
+            place,
+            file,
+            data,
+            self._wanted(place),
+            csv=self.mapping.csv,
+            file_format=self.mapping.format,
+            sheet=self.mapping.sheet,
         )
-        rows = len(next(iter(columns.values())))
+        numbers = np.arange(1, len(next(iter(columns.values()))) + 1)
+        if self.mapping.where:
+            columns, numbers = self._chosen(place, columns, numbers)
+        rows = len(numbers)
         parsed = {name: self._parse(name, mapped, columns, rows) for name, mapped in self._mapped()}
         shape = self._shaped(parsed, rows)
         shape["_source_file"] = pa.repeat(pa.scalar(source_file), rows)
-        shape["_row"] = pa.array(np.arange(1, rows + 1))
+        shape["_row"] = pa.array(numbers)
         shape["_parse_errors"] = self._notes(parsed, columns, rows)
         return pa.table(shape)
 
@@ -97,8 +110,10 @@ class TableReader:
         not_companies = resources.files("icp").joinpath("not_company_domains.txt").read_bytes()
         parts = {
             "parser": PARSER_VERSION,
-            "table": self.mapping.model_dump(mode="json", exclude={"columns", "attributes", *ONLY_DESCRIBES}),
-            "columns": {n: m.model_dump(mode="json", exclude=ONLY_DESCRIBES - {"path"}) for n, m in self._mapped()},
+            "table": _told(self.mapping.model_dump(mode="json", exclude={"columns", "attributes", *ONLY_DESCRIBES})),
+            "columns": {
+                n: _told(m.model_dump(mode="json", exclude=ONLY_DESCRIBES - {"path"})) for n, m in self._mapped()
+            },
             "contract": [[c.name, c.data_type, c.derived] for c in self.table.columns],
             "timezone": self.timezone,
             "lookups": {path: lookup_hash(self.table.name, self.root, path) for path in lookups},
@@ -112,13 +127,33 @@ class TableReader:
             yield ATTRIBUTE_PREFIX + name, attribute
 
     def _wanted(self, place: str) -> list[WantedColumn]:
-        optional: dict[str, bool] = {}
+        optional: dict[str, bool] = dict.fromkeys(self.mapping.where, False)
         for _, mapped in self._mapped():
             for name in mapped.source_columns:
                 optional[name] = optional.get(name, True) and mapped.optional
         if not optional:
             raise ConfigError(f"{place}: the mapping names no column of the file, only constants. Map at least one.")
         return [WantedColumn(name, allowed) for name, allowed in optional.items()]
+
+    def _chosen(self, place: str, columns: Mapping[str, RawColumn], numbers: Any) -> tuple[dict[str, RawColumn], Any]:
+        """The rows `where` asks for; what it leaves out is not of this table."""
+        where = self.mapping.where
+        keep = np.ones(len(numbers), dtype=bool)
+        for name, values in where.items():
+            wanted = [raw.as_text(value) or "" for value in values]
+            truth = parsing.parse_equals(parsing.clean(columns[name].text), wanted).values
+            keep &= pc.fill_null(truth, False).to_numpy(zero_copy_only=False)
+        mask = pa.array(keep)
+        if not keep.any():
+            asked = " and ".join(f"{name} in {[raw.as_text(v) for v in values]}" for name, values in where.items())
+            raise ConfigError(
+                f"{place}: none of its {len(numbers)} rows has {asked}. Correct `where`, or delete the file."
+            )
+        kept = {
+            name: RawColumn(c.text.filter(mask), None if c.native is None else c.native.filter(mask))
+            for name, c in columns.items()
+        }
+        return kept, numbers[keep]
 
     # -- one column ----------------------------------------------------------------------------------------------------
 
@@ -135,6 +170,8 @@ class TableReader:
         if mapped.lookup is not None:
             found = self._lookups[mapped.lookup].find(text)
             return parsing.parsed(self._typed(name, mapped, RawColumn(found), found).values, text)
+        if mapped.minor_units_of is not None:
+            return self._major(mapped, column, text, columns[mapped.minor_units_of])
         if mapped.minus is not None:
             return self._difference(mapped, column, text, columns[mapped.minus])
         return self._typed(name, mapped, column, text)
@@ -185,6 +222,14 @@ class TableReader:
         second = parsing.parse_number(minus, self._clean(mapped, minus), numbers)
         return Parsed(pc.subtract(first.values, second.values), pc.or_(first.failed, second.failed))
 
+    def _major(self, mapped: ColumnMapping, column: RawColumn, text: pa.Array, currency: RawColumn) -> Parsed:
+        """An amount that counts the smallest units of its currency, in whole ones."""
+        numbers = mapped.number_format or self.mapping.number_format
+        amount = parsing.parse_number(column, text, numbers)
+        codes = self._clean(mapped, currency).to_pylist()
+        units = pa.array([float(units_of(code)) for code in codes], pa.float64())
+        return Parsed(pc.divide(amount.values, units), amount.failed)
+
     @cached_property
     def _lookups(self) -> dict[Lookup, LookupTable]:
         lookups = {mapped.lookup for _, mapped in self._mapped() if mapped.lookup is not None}
@@ -214,6 +259,11 @@ class TableReader:
         for row, parts in notes.items():
             texts[row] = "; ".join(parts)
         return pa.array(texts, pa.string())
+
+
+def _told(mapping: dict[str, Any]) -> dict[str, Any]:
+    told = {name: _told(value) if isinstance(value, dict) else value for name, value in mapping.items()}
+    return {name: value for name, value in told.items() if name not in ADDED_LATER or value != ADDED_LATER[name]}
 
 
 def _domains(websites: pa.Array) -> pa.Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from icp.sources.csv_file import read_csv
 from icp.sources.jsonl_file import read_jsonl
 from icp.sources.parquet_file import read_parquet
 from icp.sources.raw import RawColumn, WantedColumn
+from icp.sources.xlsx_file import read_xlsx
 
 SUFFIXES: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -18,6 +21,8 @@ SUFFIXES: dict[str, FileFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 
 
@@ -29,13 +34,16 @@ def read_columns(
     *,
     csv: CsvOptions,
     file_format: FileFormat | None = None,
+    sheet: str | None = None,
 ) -> dict[str, RawColumn]:
-    """The wanted columns of a file in whatever format it has.
+    """The wanted columns of a file in whatever format it has, packed with gzip (`.gz`) or not.
 
     Raises:
         ConfigError: The format is not known, or the file as a whole cannot be read.
     """
     suffix = file.suffix.lower()
+    if suffix == ".gz":
+        data, suffix = _unpacked(place, data), Path(file.stem).suffix.lower()
     match file_format or SUFFIXES.get(suffix):
         case "csv":
             is_tabbed = suffix == ".tsv" and "delimiter" not in csv.model_fields_set
@@ -44,6 +52,15 @@ def read_columns(
             return read_jsonl(place, data, wanted)
         case "parquet":
             return read_parquet(place, data, wanted)
+        case "xlsx":
+            return read_xlsx(place, data, wanted, sheet)
     raise ConfigError(
-        f"{place}: the suffix {suffix or '(none)'} says no format. Add `format: csv`, `jsonl` or `parquet`."
+        f"{place}: the suffix {suffix or '(none)'} says no format. Add `format: csv`, `jsonl`, `parquet` or `xlsx`."
     )
+
+
+def _unpacked(place: str, data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as problem:
+        raise ConfigError(f"{place} is not a whole gzip file ({problem}). Fetch it again.") from None

@@ -21,14 +21,9 @@ TEXT = [p for p in TEXT if p.suffix in KINDS and not {"target", "__pycache__"}.i
 
 # Where the outside world begins: only these may ask what time it is.
 EDGES = {
-    "icp/cli.py",
-    "icp/cli_alerts.py",
-    "icp/cli_sync.py",
-    "flows/ingest.py",
-    "flows/refresh.py",
-    "flows/monitor.py",
-    "flows/demo.py",
-}
+    "icp/cli.py", "icp/cli_alerts.py", "icp/cli_decisions.py", "icp/cli_running.py", "icp/cli_sync.py",
+    "flows/approval.py", "flows/ingest.py", "flows/refresh.py", "flows/monitor.py", "flows/demo.py",
+}  # fmt: skip
 CLOCKS = re.compile(r"\b(datetime\.now|datetime\.utcnow|date\.today|time\.time|Timestamp\.now|Timestamp\.today)\(")
 SQL_CLOCKS = re.compile(r"\b(current_date|current_timestamp|now\(\)|today\(\)|getdate\(\))", re.IGNORECASE)
 
@@ -51,7 +46,7 @@ def test_no_sql_reads_the_clock(path: Path) -> None:
 
 def test_only_dbt_opens_the_warehouse() -> None:
     users = [relative(p) for p in PYTHON if re.search(r"^\s*(import|from) duckdb", p.read_text(), re.MULTILINE)]
-    assert users == []
+    assert users == ["icp/fake_vendors/posthog.py"]  # runs the queries of a vendor that is a database; opens no file
 
 
 def test_no_grab_bag_modules() -> None:

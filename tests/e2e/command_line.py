@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -10,6 +12,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from icp.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 QUARTERS = ("2024Q4", "2025Q1", "2025Q2", "2025Q3", "2025Q4", "2026Q1", "2026Q2", "2026Q3")
@@ -32,6 +36,29 @@ def icp(*arguments: str, home: Path, expect: int = 0) -> subprocess.CompletedPro
     )
     assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command line answered."""
+
+    stdout: str
+    stderr: str
+
+
+def icp_here(*arguments: str, home: Path, expect: int = 0) -> Said:
+    """The command line in this process: the same words and exit codes without a second start of every library."""
+    out, err, code, own = io.StringIO(), io.StringIO(), 0, sys.argv
+    sys.argv = ["icp", *arguments]
+    try:
+        with contextlib.chdir(home), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as ending:
+        code = int(ending.code or 0)
+    finally:
+        sys.argv = own
+    assert code == expect, f"exit {code}\n{out.getvalue()}\n{err.getvalue()}"
+    return Said(out.getvalue(), err.getvalue())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import icp
+from command_line import icp, icp_here
+
+from icp.config import load
+from icp.sources.failures import stale
 
 CONFIG = """config_version: 1
 company: Tiny
@@ -39,7 +42,7 @@ def project(tmp_path: Path) -> Path:
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with its files landed, for what only a refresh says: a refused one leaves nothing to the next."""
     home = _lay_down(tmp_path_factory.mktemp("landed"))
-    icp("ingest", "--plain", "-p", "icp.yml", home=home)
+    icp_here("ingest", "--plain", "-p", "icp.yml", home=home)
     return home
 
 
@@ -92,11 +95,17 @@ WRONG: dict[str, tuple[Callable[[Path], object], list[str], int, list[str]]] = {
 }  # fmt: skip
 
 
+def test_a_process_of_its_own_ends_with_the_code_and_the_message(project: Path) -> None:
+    _replace("icp.yml", "lake: lake", "lakes: lake")(project)
+    done = icp("ingest", "--plain", "-p", "icp.yml", home=project, expect=2)
+    assert "lakes" in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_one_clear_message_and_the_right_exit_code(project: Path, case: str) -> None:
     spoil, command, code, words = WRONG[case]
     spoil(project)
-    done = icp(*command, "--plain", "-p", "icp.yml", home=project, expect=code)
+    done = icp_here(*command, "--plain", "-p", "icp.yml", home=project, expect=code)
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr, done.stderr
@@ -105,30 +114,32 @@ def test_one_clear_message_and_the_right_exit_code(project: Path, case: str) -> 
 
 def test_a_refused_load_is_kept_and_listed_and_can_be_released(project: Path) -> None:
     _replace("deals.csv", "d1,", "d0,")(project)
-    icp("ingest", "--plain", "-p", "icp.yml", home=project, expect=3)
-    listed = icp("quarantine", "list", "-p", "icp.yml", home=project).stdout
+    icp_here("ingest", "--plain", "-p", "icp.yml", home=project, expect=3)
+    listed = icp_here("quarantine", "list", "-p", "icp.yml", home=project).stdout
     load_id = listed.split()[0]
     assert "opportunit" in listed
-    icp("quarantine", "release", load_id, "--reason", "looked at it", "-p", "icp.yml", home=project)
-    assert "empty" in icp("quarantine", "list", "-p", "icp.yml", home=project).stdout
+    assert len(stale(load(project))) == 1
+    icp_here("quarantine", "release", load_id, "--reason", "looked at it", "-p", "icp.yml", home=project)
+    assert stale(load(project)) == []
+    assert "empty" in icp_here("quarantine", "list", "-p", "icp.yml", home=project).stdout
 
 
 def test_a_mended_file_lands_after_the_refused_one(project: Path) -> None:
     good = (project / "deals.csv").read_text()
     _replace("deals.csv", "d1,", "d0,")(project)
-    icp("ingest", "--plain", "-p", "icp.yml", home=project, expect=3)
+    icp_here("ingest", "--plain", "-p", "icp.yml", home=project, expect=3)
     (project / "deals.csv").write_text(good)
-    assert "accepted" in icp("ingest", "--plain", "-p", "icp.yml", home=project).stdout
+    assert "accepted" in icp_here("ingest", "--plain", "-p", "icp.yml", home=project).stdout
 
 
 def test_too_few_outcomes_are_not_enough_evidence(landed: Path) -> None:
-    done = icp("refresh", "--quarter", "2025Q1", "--plain", "-p", "icp.yml", home=landed, expect=7)
+    done = icp_here("refresh", "--quarter", "2025Q1", "--plain", "-p", "icp.yml", home=landed, expect=7)
     assert "5" in done.stderr and "20" in done.stderr
     assert not list((landed / "lake/published").rglob("r*/manifest.json"))
 
 
 def test_a_quarter_without_outcomes_is_not_enough_evidence(landed: Path) -> None:
-    done = icp("refresh", "--quarter", "2025Q2", "--plain", "-p", "icp.yml", home=landed, expect=7)
+    done = icp_here("refresh", "--quarter", "2025Q2", "--plain", "-p", "icp.yml", home=landed, expect=7)
     assert "No outcome is known for 2025Q2" in done.stderr
     assert not list((landed / "lake/published").rglob("r*/manifest.json"))
 
@@ -137,5 +148,5 @@ def test_a_second_writer_is_told_who_holds_the_lake(project: Path) -> None:
     from icp.lake import Lake
 
     with Lake(project / "lake").lock():
-        done = icp("ingest", "--plain", "-p", "icp.yml", home=project, expect=5)
+        done = icp_here("ingest", "--plain", "-p", "icp.yml", home=project, expect=5)
     assert "written by process" in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from dbt_lake import FEATURES, PROJECT, Landing, digest, manifest, quarter_varia
 from icp import contract
 
 UNTESTED = ("--exclude", "resource_type:test")
-SPRING, SUMMER = "2025-04-06 04:00:00", "2025-07-06 04:00:00"
+WINTER, SPRING, SUMMER = "2025-01-06 05:00:00", "2025-04-06 04:00:00", "2025-07-06 04:00:00"
+CLOSED = {WINTER: 2, SPRING: 3, SUMMER: 4}  # how many of the quarters from 2024Q3 on
 DECLARED = [
     {"name": "attr_model", "kind": "category"},
     {"name": "attr_offices", "kind": "numeric"},
@@ -59,17 +62,20 @@ def land_history(landing: Landing) -> None:
                 modified_at="2024-09-01"),
         account("gone", company_domain="gone.com", is_deleted=True, modified_at="2024-09-01"),
         account("late", employees=9.0, modified_at="2024-11-01"),
+        account("twin", company_domain="twin.com", employees=7.0, city="Graz", modified_at="2024-11-01"),
     ]  # fmt: skip
     landing.land("accounts", "2024-12-31", accounts)
     grown = {
         "account_id": "acme", "account_name": "Acme", "company_domain": "acme.com", "employees": 300.0, "industry": "Software",
         "country": "DE", "founded_year": 2004.0, "created_at": "2023-01-01", "modified_at": "2025-02-01",
+        "ownership": "private equity", "parent_account_id": "late",
         "attr_model": " B2B ", "attr_offices": 3.0, "attr_listed": True, "attr_markets": "dach|uk",
     }  # fmt: skip
     landing.land("accounts", "2025-03-31", [grown], DECLARED_TYPES)
     landing.land("opportunities", "2025-03-31", [
         deal("d-won", "acme-copy", "2025-01-10T15:00:00", "2025-03-01", True, amount=1000.0, currency="gbp"),
         deal("d-lost", "old", "2024-10-01", "2024-12-01", False),
+        deal("d-twin", "twin", "2025-01-20", "2025-02-20", False),
         deal("d-late", "late", "2024-03-01", "2025-02-01", False),
         deal("d-reopened", "bolt", "2025-01-05", "2025-02-05", False),
         deal("d-deleted", "bolt", "2025-01-05", "2025-02-05", False, is_deleted=True),
@@ -130,44 +136,57 @@ def land_history(landing: Landing) -> None:
     ])  # fmt: skip
 
 
-def land_future(landing: Landing) -> None:
-    """Rows dated after spring: in loads of their own, and slipped into a load that spring had already accepted."""
+def land_future(
+    landing: Landing, day: str = "2025-05-01", loads: tuple[str, str] = ("2025-03-31", "2025-06-30")
+) -> None:
+    """Rows dated after spring, or another day: in a load of their own, and slipped into one already accepted."""
     after = [
-        account("acme", company_domain="acme.com", employees=5.0, modified_at="2025-05-01"),
-        account("new", company_domain="acme.com", employees=5.0, created_at="2025-04-30", modified_at="2025-05-01"),
-        account("gone", company_domain="gone.com", modified_at="2025-05-01"),
+        account("acme", company_domain="acme.com", employees=5.0, modified_at=day),
+        account("new", company_domain="acme.com", employees=5.0, created_at=day, modified_at=day),
+        account("gone", company_domain="gone.com", modified_at=day),
+        account(
+            "twin",
+            company_domain="twin.com",
+            employees=7.0,
+            merged_into_account_id="acme",
+            is_deleted=True,
+            modified_at=day,
+        ),
     ]
-    reopened = deal("d-reopened", "bolt", "2025-01-05", None, False, modified_at="2025-05-02")
-    new = deal("d-new", "acme", "2025-04-20", "2025-05-20", False)
+    reopened = deal("d-reopened", "bolt", "2025-01-05", None, False, modified_at=day)
+    new = deal("d-new", "acme", "2025-04-20", "2025-05-20", False, modified_at=f"{day}T12:00:00")
     web = {"company_domain": "acme.com", "website": "acme.com", "visits": 9.0}
-    used = {"company_domain": "acme.com", "website": "acme.com", "technology": "dbt", "first_detected_at": "2025-05-01"}
-    for effective_at, slipped in (("2025-03-31", True), ("2025-06-30", False)):
+    used = {"company_domain": "acme.com", "website": "acme.com", "technology": "dbt", "first_detected_at": day}
+    as_of_day = {"2025-03-31": "2025-04-06", "2025-06-30": "2025-07-06"}[loads[0]]
+    for effective_at in loads:
         landing.land("accounts", effective_at, after, {})
         landing.land("opportunities", effective_at, [reopened, new])
-        landing.land("web_activity", effective_at, [web | {"activity_date": "2025-04-06" if slipped else "2025-05-01"}])
+        landing.land(
+            "web_activity", effective_at, [web | {"activity_date": as_of_day if effective_at == loads[0] else day}]
+        )
         landing.land("technologies", effective_at, [used])
-        landing.land("revenue", effective_at, [{"account_id": "late", "month": "2025-05-01", "revenue": 70.0}])
+        landing.land("revenue", effective_at, [{"account_id": "late", "month": day, "revenue": 70.0}])
         landing.land("event_participation", effective_at, [
-            {"company_domain": "acme.com", "website": "acme.com", "event_name": "x", "occurred_on": "2025-05-01"}
+            {"company_domain": "acme.com", "website": "acme.com", "event_name": "x", "occurred_on": day}
         ])  # fmt: skip
         landing.land("surveys", effective_at, [
-            {"response_id": "s2", "account_id": "acme", "survey_kind": "CSAT", "score": 1.0, "responded_at": "2025-05-01"}
+            {"response_id": "s2", "account_id": "acme", "survey_kind": "CSAT", "score": 1.0, "responded_at": day}
         ])  # fmt: skip
         contact = {"account_id": "acme", "buying_role": "legal", "seniority": "ceo"}
         landing.land("contacts", effective_at, [
-            contact | {"contact_id": "c9", "created_at": "2025-05-01", "modified_at": "2025-05-01"},
-            contact | {"contact_id": "c1", "created_at": "2024-12-01", "modified_at": "2025-05-01"},
+            contact | {"contact_id": "c9", "created_at": day, "modified_at": day},
+            contact | {"contact_id": "c1", "created_at": "2024-12-01", "modified_at": day},
         ])  # fmt: skip
         landing.land("competitor_signals", effective_at, [
-            {"account_id": "acme", "competitor": "Rival", "signal": "uses", "occurred_on": "2025-05-01"}
+            {"account_id": "acme", "competitor": "Rival", "signal": "uses", "occurred_on": day}
         ])  # fmt: skip
         landing.land("account_links", effective_at, [
-            {"account_id": "acme", "linked_account_id": "bolt", "link_kind": "board", "known_on": "2025-05-01"}
+            {"account_id": "acme", "linked_account_id": "bolt", "link_kind": "board", "known_on": day}
         ])  # fmt: skip
 
 
 def variables(landing: Landing, as_of: str, folder: Path, **more: Any) -> dict[str, Any]:
-    quarters = quarter_variables("2024Q3", "2024Q4", "2025Q1", *(["2025Q2"] if as_of == SUMMER else []))
+    quarters = quarter_variables("2024Q3", "2024Q4", "2025Q1", "2025Q2")[: CLOSED[as_of]]
     return {
         "as_of": as_of, "quarter_end": quarters[-1]["end"], "quarters": quarters, "timezone": "America/New_York",
         "landed": landing.files(as_of), "declared_attributes": DECLARED, "reporting_currency": "USD",
@@ -177,16 +196,23 @@ def variables(landing: Landing, as_of: str, folder: Path, **more: Any) -> dict[s
 
 
 class Market:
-    """Spring built before and after the future had happened, and summer."""
+    """Three quarters built before and after the future had happened; what is future to the first is past to the last."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.landing = root, Landing(root)
         land_history(self.landing)
         self.past = len(self.landing.loads)
+        known = self.landing.files(SPRING)  # to winter, a part of that is future
+        self.winter = self.build("winter", WINTER, *UNTESTED, landed=known)
         self.spring = self.build("spring", SPRING)
         land_future(self.landing)
-        self.replayed = self.build("replayed", SPRING, *UNTESTED)
         self.summer = self.build("summer", SUMMER, *UNTESTED)
+        land_future(self.landing, "2025-08-01", ("2025-06-30", "2025-09-30"))
+        every = self.landing.files("2026-01-01")
+        self.replayed = {
+            past: self.build(f"{past.name} replayed", as_of, *UNTESTED, landed=every)
+            for past, as_of in ((self.winter, WINTER), (self.spring, SPRING), (self.summer, SUMMER))
+        }
         with duckdb.connect(str(root / "spring" / "warehouse.duckdb"), read_only=True) as warehouse:
             query = "select merged_record_id, surviving_account_id, merge_reason from int_account_merges order by all"
             self.merges = warehouse.execute(query).fetchall()
@@ -218,14 +244,30 @@ def declares() -> set[str]:
 
 
 def test_what_happens_later_changes_no_byte_of_an_earlier_run(market: Market) -> None:
+    """Not of the frames, nor of any feature model, in any of three quarters."""
     files = ("features.parquet", "declared.parquet")
-    assert digest(*(market.spring / f for f in files)) == digest(*(market.replayed / f for f in files))
+    assert [past.name for past in market.replayed] == ["winter", "spring", "summer"]
+    for past, again in market.replayed.items():
+        assert digest(*(past / f for f in files)) == digest(*(again / f for f in files)), past.name
+        assert feature_tables(past) == feature_tables(again), past.name
+    models = {path.stem for path in PROJECT.glob("models/features/feat_*.sql")}
+    assert set(feature_tables(market.spring)) == models and len(models) >= 17
+
+
+def feature_tables(folder: Path) -> dict[str, str]:
+    """A hash of the rows of every feature model."""
+    for part in folder.glob("warehouse.duckdb*"):  # dbt keeps the one it wrote last open
+        shutil.copy(part, folder / f"copy.{part.name}")
+    with duckdb.connect(str(folder / "copy.warehouse.duckdb")) as warehouse:
+        names = [n for (n,) in warehouse.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+        query = "select md5(coalesce(string_agg(cast(t as varchar), '|' order by cast(t as varchar)), '')) from {} as t"
+        return {n: str(warehouse.execute(query.format(n)).fetchall()[0][0]) for n in names if n.startswith("feat_")}
 
 
 def test_every_landed_table_has_rows_of_the_future(market: Market) -> None:
     """Without this the test above would say nothing about a new table."""
     landed = [table for _, table, _ in market.landing.loads[market.past :]]
-    assert {table for table in landed if landed.count(table) == 2} == set(contract.load(PROJECT).tables)
+    assert {table for table in landed if landed.count(table) == 4} == set(contract.load(PROJECT).tables)
 
 
 def test_an_outcome_is_explained_alike_whenever_it_is_looked_at(
@@ -249,6 +291,37 @@ def test_the_same_parsed_project_answers_for_another_date(market: Market) -> Non
     assert summer["d-new"]["employees"] == 300.0
 
 
+def test_a_merge_after_the_fact_moves_a_deal_and_not_what_was_known_of_it(
+    market: Market, spring: dict[str, dict[str, Any]]
+) -> None:
+    """Twin became a part of acme in May: its lost deal is acme's since, as acme was known in January; spring stays spring."""
+    summer = rows_by(market.summer / "features.parquet", "observation_id")
+    before, after = spring["d-twin"], summer["d-twin"]
+    assert (before["account_id"], before["employees"]) == ("twin", 7.0)
+    assert (after["account_id"], after["employees"], after["is_won"]) == ("acme", 40.0, False)
+    assert "score:twin" in spring and "score:twin" not in summer
+    assert summer["d-new"]["lost_deals_before"] == spring["score:acme"]["lost_deals_before"] + 1
+
+
+def test_a_company_belongs_to_whom_it_belonged_then(spring: dict[str, dict[str, Any]]) -> None:
+    """Acme passed from bolt, a customer, to late, which is none, and its owners changed, on the first of February."""
+    opened, now = spring["d-won"], spring["score:acme"]
+    assert (opened["ownership"], now["ownership"]) == ("Venture-backed", "Private equity")
+    assert (opened["parent_is_customer"], now["parent_is_customer"]) == (True, False)
+    assert opened["is_subsidiary"] is now["is_subsidiary"] is True
+
+
+def test_a_deal_put_back_in_time_is_observed_when_it_was_decided(
+    market: Market, spring: dict[str, dict[str, Any]]
+) -> None:
+    """Entered on 20 March as decided on the second: nothing known after the second explains it. One re-opened in May is
+    evidence in spring, open in summer, and counted there."""
+    late_entry = spring["d-backdated"]
+    assert late_entry["observed_at"].isoformat() == "2025-03-02T00:00:00" and late_entry["outcome_quarter"] == "2025Q1"
+    summer = rows_by(market.summer / "features.parquet", "observation_id")
+    assert "d-reopened" in spring and "d-reopened" not in summer
+
+
 def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str, dict[str, Any]]) -> None:
     labels = {
         name: (r["account_id"], r["outcome_quarter"], r["is_won"]) for name, r in spring.items() if r["role"] == "label"
@@ -257,6 +330,7 @@ def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str,
         "d-won": ("acme", "2025Q1", True),
         "d-lost": ("bolt", "2024Q4", False),
         "d-late": ("late", "2025Q1", False),
+        "d-twin": ("twin", "2025Q1", False),
         "d-reopened": ("bolt", "2025Q1", False),
         "d-backdated": ("bolt", "2025Q1", False),
     }
@@ -264,7 +338,7 @@ def test_label_rows_are_decided_new_business_of_known_accounts(spring: dict[str,
 
 def test_score_rows_are_the_live_accounts_once_each(spring: dict[str, dict[str, Any]]) -> None:
     scored = {name for name, r in spring.items() if r["role"] == "score"}
-    assert scored == {"score:acme", "score:bolt", "score:late"}
+    assert scored == {"score:acme", "score:bolt", "score:late", "score:twin"}
 
 
 def test_a_deal_is_explained_by_what_was_known_when_it_opened(spring: dict[str, dict[str, Any]]) -> None:
@@ -318,7 +392,12 @@ def test_best_customers_are_observed_before_the_quarter_they_are_judged_on(marke
     folder = market.build("best", SPRING, *UNTESTED, label=label)
     features = rows_by(folder / "features.parquet", "observation_id")
     rows = {k: (r["is_won"], r["outcome_value"]) for k, r in features.items() if r["outcome_quarter"] == "2025Q1"}
-    assert rows == {"acme@2025Q1": (True, 50.0), "bolt@2025Q1": (False, 0.0), "late@2025Q1": (False, 0.0)}
+    assert rows == {
+        "acme@2025Q1": (True, 50.0),
+        "bolt@2025Q1": (False, 0.0),
+        "late@2025Q1": (False, 0.0),
+        "twin@2025Q1": (False, 0.0),
+    }
     assert features["bolt@2025Q1"]["observed_at"].isoformat() == "2025-01-01T00:00:00"
     assert features["bolt@2025Q1"]["tenure_years"] == 0.84
     assert "gone@2024Q4" not in features
@@ -389,5 +468,19 @@ def test_what_became_of_won_deals_is_known_when_their_horizon_is_over(market: Ma
 
 def test_accounts_sales_had_an_opportunity_with_were_worked(spring: dict[str, dict[str, Any]]) -> None:
     worked = {name: row["is_worked"] for name, row in spring.items() if row["role"] == "score"}
-    assert worked == {"score:acme": True, "score:bolt": True, "score:late": True}
+    assert worked == {"score:acme": True, "score:bolt": True, "score:late": True, "score:twin": True}
     assert {row["is_worked"] for row in spring.values() if row["role"] == "label"} == {None}
+
+
+def test_dbt_tells_how_fresh_the_tables_of_a_lake_are(tmp_path: Path) -> None:
+    """`dbt source freshness` by hand: the newest accepted load counts, whatever source it came from."""
+    for source, name, day, table in (("crm", "l1", "2020-01-01", "accounts"), ("crm", "l2", "2020-03-01", "revenue"),
+                                     ("erp", "l3", "2100-01-01", "revenue")):  # fmt: skip
+        manifest_of = tmp_path / "lake/landing/_loads" / source / f"{name}.json"
+        manifest_of.parent.mkdir(parents=True, exist_ok=True)
+        manifest_of.write_text(json.dumps({"effective_at": f"{day}T00:00:00Z", "tables": {table: {"rows": 1}}}))
+    told = run(tmp_path, tmp_path / "warehouse.duckdb", {"lake": str(tmp_path / "lake")}, "source", "freshness")
+    found = {result.node.name: (str(result.status), result.max_loaded_at.year) for result in told.results}
+    assert set(found) == set(contract.load(PROJECT).tables)
+    assert found["accounts"] == ("warn", 2020) and found["revenue"] == ("pass", 2100)
+    assert found["technologies"][0] == "warn"  # never landed

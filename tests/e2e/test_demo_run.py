@@ -64,6 +64,9 @@ def test_more_than_45_attributes_are_candidates_and_known_of_somebody(demo_run: 
     candidates = {attribute.column for attribute in profile_of(demo_run, "2026Q3").bins.attributes}
     known = {name for name in candidates if name in frame and frame[name].notna().any()}
     assert len(known) > 45
+    coverage = json.loads((demo_run.revision("2026Q3") / "evidence.json").read_text())["coverage"]
+    listed = {line["attribute"] for line in coverage if line["filled_share"] > 0}
+    assert len(listed) >= 45 and all(0 <= line["backfilled_share"] < 0.05 for line in coverage)
     report = (demo_run.revision("2026Q3") / "report.html").read_text(encoding="utf-8")
     assert {"Funding stage", "Ties to best customers", "Buying roles present"} <= set(
         re.findall(r'row">([^<]+)<', report)
@@ -134,3 +137,10 @@ def test_a_second_run_publishes_nothing_and_changes_no_byte(demo_run: DemoRun) -
     done = icp("demo", "--directory", str(demo_run.project), home=demo_run.home)
     assert "Nothing new" in done.stdout
     assert tree_hash(demo_run.published) == before
+
+
+def test_deals_looked_at_before_are_explained_as_they_were(demo_run: DemoRun) -> None:
+    """A quarter later 4,000 deals and more have the values they had: no attribute reads what happened since."""
+    for quarter in QUARTERS[1:]:
+        past = json.loads((demo_run.revision(quarter) / "gates/past.json").read_text())
+        assert past["compared"] > 4000 and past["notes"] == [], quarter

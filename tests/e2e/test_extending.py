@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from command_line import ROOT, icp
+from command_line import ROOT, icp, icp_here
 
 from flows.destinations import check_destinations
 from flows.ingest import ingest
@@ -87,7 +87,7 @@ def laid_down(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "icp.yml").write_text(CONFIG)
     for name, rows in _company().items():
         _write(folder / f"{name}.csv", rows)
-    said = icp("init", ".", home=folder).stdout
+    said = icp_here("init", ".", home=folder).stdout
     assert "Kept as they are: icp.yml" in said and "dbt_project" in said
     return folder
 
@@ -120,7 +120,7 @@ def _docs(folder: Path) -> dict[str, Any]:
 
 def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: Path) -> None:
     untouched = _files(laid_down)
-    said = icp("new", "feature", "events_sponsored", "--family", "relationship", home=laid_down).stdout
+    said = icp_here("new", "feature", "events_sponsored", "--family", "relationship", home=laid_down).stdout
     assert "Next:" in said and f"{MODEL}.sql" in said
     (laid_down / f"{MODEL}.sql").write_text(SPONSORED)
     page = (laid_down / f"{MODEL}.yml").read_text()
@@ -128,9 +128,9 @@ def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: 
     touched = {name for name, content in _files(laid_down).items() if untouched.get(name) != content}
     assert touched == {f"{MODEL}.sql", f"{MODEL}.yml", "dbt_project/dbt_project.yml"}
     assert len(SPONSORED.splitlines()) <= 15
-    assert "1 feature(s) of your own" in icp("check", home=laid_down).stdout
+    assert "1 feature(s) of your own" in icp_here("check", home=laid_down).stdout
 
-    icp("new", "destination", "helpdesk", home=laid_down)
+    icp_here("new", "destination", "helpdesk", home=laid_down)
     revision = _refresh(laid_down)
     profile = read_profile(revision)
     assert profile.fit.criterion("events_sponsored").grade == "confirmed"
@@ -186,11 +186,11 @@ def test_features_that_read_the_future_or_multiply_rows_stop_before_derive(laid_
         laid_down, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target", "published", "cache")
     )
     for name in ("prophet", "doubled"):
-        icp("new", "feature", name, home=tmp_path)
+        icp_here("new", "feature", name, home=tmp_path)
     page = tmp_path / "dbt_project/models/features/feat_account__prophet.yml"
     sound = page.read_text()
     page.write_text(sound.replace("family: firmographic", "family: occult"))
-    refused = icp("check", home=tmp_path, expect=2).stderr
+    refused = icp_here("check", home=tmp_path, expect=2).stderr
     assert "feat_account__prophet.yml, line 14" in refused and "Traceback" not in refused
     page.write_text(sound)
     models = tmp_path / "dbt_project/models/features"

@@ -20,6 +20,7 @@ from command_line import ROOT, DemoRun
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
+FORM = "suspended-icp-main-2024q4-r1-approval"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ class Server:
         request = urllib.request.Request(
             f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+
+        def sent() -> Any:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return [json.loads(answer.read())]
+
+        return wait_until(sent, 60, f"an answer to {path}")[0]  # 503 while SQLite is busy: nothing was done
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:
@@ -95,6 +100,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "DO_NOT_TRACK": "1",
         "ICP_HOME": str(ROOT),
         "ICP_PROJECT": str(project / "icp.yml"),
+        "ICP__ICPS__MAIN__APPROVAL__MODE": "ask",
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
     log = (home / "server.log").open("w")
@@ -104,7 +110,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )  # fmt: skip
     running = Server(f"http://127.0.0.1:{port}/api", environment)
     try:
-        wait_until(lambda: running.get("/health") is True, 90, "the server's start")
+        wait_until(lambda: running.get("/health") is True, 180, "the server's start")
         running.prefect("work-pool", "create", "icp", "--type", "process")
         running.prefect("deploy", "--prefect-file", str(ROOT / "deployments.yaml"), "--all")
         yield running
@@ -128,32 +134,85 @@ def worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def test_every_deployment_is_scheduled(server: Server) -> None:
     names = {d["name"] for d in server.post("/deployments/filter", {})}
-    assert names == {"daily", "quarterly", "weekly"}
+    assert names == {"daily", "quarterly", "weekly", "approval"}
     runs = wait_until(lambda: server.post("/flow_runs/filter", {"limit": 50}), 60, "a scheduled run")
     assert {run["state_type"] for run in runs} == {"SCHEDULED"}
 
 
-@pytest.mark.usefixtures("worker")
-def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server, project: Path) -> None:
-    deployment = server.get("/deployments/name/icp-refresh-all/quarterly")
-    run = server.post(
-        f"/deployments/{deployment['id']}/create_flow_run",
-        {"parameters": {"project": str(project / "icp.yml"), "quarter": "2024Q4"}},
-    )
+def started(server: Server, deployment: str, **parameters: Any) -> str:
+    """The id of a run started now."""
+    found = server.get(f"/deployments/name/{deployment}")
+    body = {"parameters": found["parameters"] | parameters}
+    return str(server.post(f"/deployments/{found['id']}/create_flow_run", body)["id"])
+
+
+def ended(server: Server, run: str, *states: str) -> None:
+    """Wait until a run is in one of these states, and show its log when it ends otherwise."""
 
     def state() -> str:
-        return str(server.get(f"/flow_runs/{run['id']}")["state_type"])
+        return str(server.get(f"/flow_runs/{run}")["state_type"])
 
-    wait_until(lambda: state() in {"COMPLETED", "FAILED", "CRASHED"}, 240, "the end of the run")
-    logs = server.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"})
-    assert state() == "COMPLETED", "\n".join(entry["message"] for entry in logs)
+    wait_until(lambda: state() in {"COMPLETED", "FAILED", "CRASHED", *states}, 240, "the end of the run")
+    logs = server.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"})
+    assert state() in states, "\n".join(entry["message"] for entry in logs)
+
+
+def event(server: Server, name: str) -> dict[str, Any]:
+    """The payload of the first event of this name."""
+    wanted = {"filter": {"event": {"name": [name]}}}
+    events = wait_until(lambda: server.post("/events/filter", wanted)["events"], 30, f"the event {name}")
+    return dict(events[0]["payload"])
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_quarterly_deployment_publishes_and_shows_its_verdict(server: Server, project: Path) -> None:
+    run = started(server, "icp-refresh-all/quarterly", quarter="2024Q4")
+    ended(server, run, "COMPLETED")
     revision = project / "lake/published/main/2024Q4/r1"
     assert (revision / "manifest.json").exists()
-    artifact = server.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})[0]
+    artifact = server.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})[0]
     assert json.loads((revision / "diff.json").read_text())["verdict"] == artifact["description"]
     assert "First profile" in artifact["data"]
-    tasks = server.post("/task_runs/filter", {"task_runs": {}, "flow_runs": {"id": {"any_": [run["id"]]}}})
+    tasks = server.post("/task_runs/filter", {"task_runs": {}, "flow_runs": {"id": {"any_": [run]}}})
     assert {"build_features", "derive_profile", "publish_revision"} <= {t["name"].rsplit("-", 1)[0] for t in tasks}
-    wanted = {"filter": {"event": {"name": ["icp.refresh.candidate"]}}}
-    events = wait_until(lambda: server.post("/events/filter", wanted)["events"], 30, "the event of the candidate")
-    assert events[0]["payload"]["revision"] == "2024Q4/r1"
+    assert event(server, "icp.refresh.candidate")["revision"] == "2024Q4/r1"
+    made = {"filter": {"event": {"name": ["prefect.asset.materialization.succeeded"]}}}
+    lineage = wait_until(lambda: server.post("/events/filter", made)["events"], 30, "the lineage")
+    assert {e["resource"]["prefect.resource.id"] for e in lineage} == {
+        "icp://demo/main/profile",
+        "icp://demo/main/lists",
+    }
+    sources = {related["prefect.resource.id"] for related in lineage[0]["related"]}
+    assert {"icp://demo/landing/accounts", "icp://demo/landing/opportunities"} <= sources
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_held_candidate_is_asked_for_once_and_a_form_answers_it(server: Server, project: Path) -> None:
+    """After the test above, whose candidate is held: its run started another that waits with a form."""
+    flow = {"flows": {"name": {"any_": ["icp-approval"]}}}
+    (run,) = wait_until(lambda: server.post("/flow_runs/filter", flow), 60, "the run with the form")
+    ended(server, run["id"], "PAUSED")
+    resume = f"/flow_runs/{run['id']}/resume"
+
+    def answer(decision: str, reason: str) -> str:
+        filled = {"decision": decision, "reason": reason, "decided_by": "Ada"}
+        return str(server.post(resume, {"run_input": filled})["status"])
+
+    wait_until(lambda: server.get(f"/flow_runs/{run['id']}/input/{FORM}-schema"), 30, "the form")
+    assert answer("approve", "  ") == "REJECT"
+    assert answer("approve", "looks right") == "ACCEPT"
+    assert answer("reject", "second thoughts") == "ABORT"
+    ended(server, run["id"], "COMPLETED")
+    lines = (project / "lake/published/main/approvals.jsonl").read_text().splitlines()
+    log = [(d["decision"], d["by"], d["reason"]) for d in map(json.loads, lines)]
+    assert log[0][:2] == ("held", "policy")
+    assert log[1:] == [("approved", "Ada", "looks right")]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_refused_load_fails_the_daily_run_and_prefect_hears_of_it(server: Server, project: Path) -> None:
+    newest = (project / "extracts/crm/deals_2026-10-02.jsonl").read_text().splitlines()
+    (project / "extracts/crm/deals_2026-10-05.jsonl").write_text("\n".join(newest + newest[:3]) + "\n")
+    ended(server, started(server, "icp-ingest/daily", source="crm"), "FAILED")
+    told = event(server, "icp.gate.failed")
+    assert told["run"] == "ingest" and "1 refused" in told["reason"]

@@ -138,7 +138,14 @@ def test_an_icp_is_left_alone_when_another_is_edited(project: Path) -> None:
     assert [o.result.status for o in outcomes if o.result] == ["nothing_new", "nothing_new"]
 
     stores = [PublishedStore(project / "lake", name) for name in ("north", "south")]
-    compared = json.loads(compare_icps(stores[0], stores[1], None, as_json=True))
+    (kept,) = (project / "lake/compared").iterdir()
+    assert kept.name == "north~south.json" and kept.read_text() == compare_icps(*stores, None, as_json=True)
+    compared = json.loads(kept.read_text())
     assert compared["overlap"]["shared_accounts"] == 0
     assert compared["one"]["best_rate"]["low"] < compared["one"]["best_rate"]["high"]
     assert "speak of different accounts" in compare_icps(stores[0], stores[1], "2025Q1", as_json=False)
+    for one, other in (("north", "south"), ("south", "north")):
+        folder = project / "lake/published" / one
+        assert f'href="beside-{other}.html"' in (folder / "index.html").read_text()
+        beside = (folder / f"beside-{other}.html").read_text()
+        assert "speak of different accounts" in beside and f"{one} beside {other}" in beside

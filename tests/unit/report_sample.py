@@ -314,6 +314,7 @@ def accounts(names: tuple[str, ...] = NAMES) -> pd.DataFrame:
             "fit_score": [88, 49, 61, 12, 74, 31],
             "intent_score": [10 * i for i in range(n)],
             "tier": ["A", "C", "B", "D", "A", "D"],
+            "is_icp_qualified": [True, False, True, False, True, False],
             "priority": ["A1", "C2", "B3", "D1", "A2", "D3"],
             "win_probability": [0.42 - 0.05 * i for i in range(n)],
             "reasons": ["201–500 employees (+11); uses Snowflake (+9); Industry Software (+4)"] * n,

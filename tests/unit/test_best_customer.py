@@ -17,6 +17,7 @@ from icp.pins import Pin, apply_pins, in_force, rows_judged, version_of
 from icp.pins_file import read_pins
 from icp.profile import LabelRule
 from icp.serialize import from_json, to_json
+from icp.young_customers import told_so_far, young_customers
 
 RULES = (Requirement("min_revenue", 100.0, 2.0), Requirement("not_churned", 1.0), Requirement("min_cs_rating", 4.0))
 
@@ -29,6 +30,8 @@ def frame() -> pd.DataFrame:
         ("unrated", True, True, 300.0, False, None),
         ("lost", False, True, None, None, None),
         ("young", True, False, None, None, None),
+        ("young_good", True, False, 120.0, False, 5.0),
+        ("young_lost", False, False, None, None, None),
     ]
     facts = ["outcome_revenue", "outcome_is_churned", "outcome_cs_rating"]
     made = pd.DataFrame(rows, columns=["account_id", "is_won", "outcome_is_mature", *facts])
@@ -152,3 +155,27 @@ def test_the_best_customers_are_listed_with_the_parts_that_made_them_so() -> Non
     assert second.endswith("rated at least 4 by those who serve it: not known")
     assert "not churned: no" in third
     assert best["by_hand"].tolist() == ["", "good: strategic (Ada, 2025-03-01)", ""]
+
+
+def test_of_young_customers_is_told_what_is_known_so_far_and_none_is_a_failure() -> None:
+    labelled = told_so_far(apply_label(frame(), RULES, 3), RULES, 3)
+    assert not {"young", "young_good", "young_lost"} & set(good(labelled))
+    (told,) = [left for left in labelled.left_out if left.what == "Deals too young to judge"]
+    assert told.rows == 3 and told.reason.startswith("2 won and 1 lost deals")
+    assert (
+        "shown: 1 enough already, 1 not known yet (lists/young_customers.csv); none counts as a failure" in told.reason
+    )
+    listed = young_customers(labelled.young, RULES, 3)
+    assert listed[["account_id", "so_far", "weight_met", "weight_of_all"]].to_numpy().tolist() == [
+        ["young_good", "enough already", 4.0, 4.0], ["young", "not known yet", 0.0, 4.0],
+    ]  # fmt: skip
+    assert listed["parts"][0] == (
+        "revenue of at least 100: so far yes (120); not churned: so far yes; rated at least 4 by those who serve it: so far "
+        "yes (5)"
+    )
+    assert listed["parts"][1].count("not known yet") == 3
+    judged_all = young_customers(labelled.young.assign(outcome_revenue=40.0), RULES, None)
+    assert (
+        set(judged_all["so_far"]) == {"not yet"} and "revenue of at least 100: not yet (40)" in judged_all["parts"][0]
+    )
+    assert told_so_far(apply_label(frame(), []), [], None).young.empty

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_market import ATTRIBUTES, flipped_size, make_outcomes, usual_log_odds
 
 from icp.bins import encode, kernel, make_bins
-from icp.change_model import ChangeBlock
-from icp.change_test import ChangeResult, find_changes
+from icp.change_model import REPORT_VARIANCE, ChangeBlock, ChangeModel
+from icp.change_test import ChangeResult, find_changes, weighted_q_values
 from icp.entering import with_average_bin
-from icp.fit import contrast_kernel, identity_kernel
+from icp.fit import contrast_kernel, identity_kernel, ordered_kernel, posterior
 
 QUARTERS = ("2025Q1", "2025Q2", "2025Q3", "2025Q4", "2026Q1")
 
@@ -114,3 +116,75 @@ def test_an_entering_level_is_a_change_only_if_it_wins_differently(win_rate: flo
     industry, new = find_changes(blocks, won.astype(float), periods)
     assert new.is_change is is_found
     assert not industry.is_change
+
+
+def test_an_effect_there_is_needs_less_evidence_of_its_change_than_one_there_is_not() -> None:
+    p_values, effects = [0.003, 0.003, 0.2, 0.6], [True, False, True, False]
+    known, unknown = weighted_q_values(p_values, effects)[:2]
+    assert known < unknown
+    assert weighted_q_values(p_values, [True] * 4) == pytest.approx(weighted_q_values(p_values, [False] * 4))
+    assert weighted_q_values([0.9, 0.9], [True, False]).max() <= 1
+
+
+def test_what_matters_for_winning_is_told_from_what_does_not() -> None:
+    frame = make_outcomes(QUARTERS, 600, 3, log_odds=lambda _: usual_log_odds)
+    dictionary = make_bins(frame, ATTRIBUTES, "2025Q4")
+    codes = encode(frame, dictionary)
+    blocks = [
+        ChangeBlock(a.name, own, kernel(a, dictionary.bins[a.name], own))
+        for a in dictionary.attributes
+        for own in [codes[a.name].to_numpy().astype(np.int64)]
+    ]
+    periods = np.searchsorted(QUARTERS, frame["outcome_quarter"].to_numpy(dtype=str))
+    won = frame["is_won"].to_numpy(dtype=float)
+    model = ChangeModel.build(blocks, won, periods, np.ones(len(won)))
+    assert model.has_effect("employees")
+    assert not all(model.has_effect(block.name) for block in blocks)
+
+
+def test_an_effect_that_fades_needs_less_evidence_than_one_that_grows() -> None:
+    def p_value(odds_now: float) -> float:
+        counts = np.array([[[1800, 600], [1200, 1200]], [[450, 150], [0, 0]]])  # period, flag, lost or won
+        share = odds_now / (1 + odds_now)
+        counts[1, 1] = np.round(600 * np.array([1 - share, share]))
+        cells = np.argwhere(counts >= 0)
+        rows = np.repeat(cells, counts.reshape(-1), axis=0)
+        flag = ChangeBlock("flag", rows[:, 1], identity_kernel(2))
+        return find_changes([flag], rows[:, 2].astype(float), rows[:, 0])[0].p_value
+
+    fading, growing = p_value(1 / 1.4), p_value(1.4)  # the flag's odds of 1 (the others': 1/3) move equally far
+    assert fading < 0.02
+    assert 2 < growing / fading < 8
+    assert p_value(1.0) > 0.3
+    assert p_value(20.0) < 1e-12  # one-sided as it leans, it is not blind to growing
+
+
+def test_quick_tests_are_those_of_the_whole_model() -> None:
+    """Taking a block out of the covariance and putting it back gives what inverting the whole model gives."""
+    rng = np.random.default_rng(8)
+    periods = np.repeat([0, 1, 2], 400)
+    blocks = [
+        ChangeBlock("a", rng.integers(0, 5, 1200), ordered_kernel(5)),
+        ChangeBlock("b", rng.integers(0, 3, 1200), identity_kernel(3), since=1),
+        ChangeBlock(
+            "c", np.where(rng.random(1200) < 0.3, 0, -1) * (periods == 2) - (periods < 2), np.eye(1), is_entering=True
+        ),
+    ]
+    won = (rng.random(1200) < 0.3 + 0.3 * (blocks[0].codes > 2)).astype(float)
+    for added in ((), ("a",)):
+        model = replace(ChangeModel.build(blocks, won, periods, np.ones(1200)), added=added)
+        for block in blocks:
+            parts = [model.main_of[block.name]] if block.name in model.main_of else []
+            parts.append(model.change_of[block.name])
+            tau2 = model.tau2.copy()
+            tau2[parts] = REPORT_VARIANCE
+            fit = model.fit
+            mean, covariance = posterior(fit.design, fit.gram, fit.gram @ fit.coefficients + fit.score, tau2)
+            columns = fit.design.slices[parts[-1]]
+            factor = fit.design.factors[parts[-1]]
+            centred = factor - (model.shares(block)[1] * (len(parts) == 2)) @ factor
+            change = model.effects(block.name)[2]
+            np.testing.assert_allclose(change.value, centred @ mean[columns], atol=1e-9)
+            np.testing.assert_allclose(
+                change.error**2, np.diagonal(centred @ covariance[columns, columns] @ centred.T), atol=1e-9
+            )

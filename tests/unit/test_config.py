@@ -127,8 +127,8 @@ def test_declared_attributes_become_candidates(tmp_path: Path) -> None:
         ("C: 0.30", "E: 0.30", "name the tiers A, B and C"),
         (
             "extracts/deals.csv",
-            "s3://bucket/deals.csv",
-            "line 19: sources.crm.tables.opportunities.path: s3://bucket/deals.csv is a URL",
+            "s3://key:word@bucket/deals.csv",
+            "line 19: sources.crm.tables.opportunities.path: the URL may hold no user or password",
         ),
         ("company: L", "lake: s3://x\ncompany: L", "line 2: lake: s3://x is a URL"),
         ("2010-12-31", "yesterday", "line 20: sources.crm.tables.opportunities.effective_at"),

@@ -32,7 +32,7 @@ from icp.demo.planted import (
     planted,
     technology_maturity,
 )
-from icp.demo.project import MARKER, config_text
+from icp.demo.project import BESIDE, MARKER, config_text
 from icp.demo.sales import History, sell
 from icp.demo.timeline import QUARTERS, REFRESHED, STARTS, extracts, quarter_index
 from icp.demo.universe import Universe, build_universe
@@ -100,8 +100,9 @@ def test_same_seed_gives_the_same_bytes(project: Path, tmp_path: Path) -> None:
 def test_another_seed_gives_another_company(project: Path, tmp_path: Path) -> None:
     create(tmp_path, seed=8, accounts=SMALL)
     ours, theirs = contents(project), contents(tmp_path)
-    assert ours["icp.yml"] == theirs["icp.yml"]
-    shared = {name for name in set(ours) & set(theirs) if name != "icp.yml"}
+    fixed = {"icp.yml", *BESIDE}
+    assert all(ours[name] == theirs[name] for name in fixed)
+    shared = set(ours) & set(theirs) - fixed
     assert len(shared) > 6 * len(QUARTERS)
     assert all(ours[name] != theirs[name] for name in shared)
 
@@ -130,7 +131,7 @@ def test_another_size_replaces_the_extracts(tmp_path: Path) -> None:
     create(tmp_path, seed=1, accounts=200)
     create(tmp_path, seed=1, accounts=250)
     assert json.loads((tmp_path / "extracts" / MARKER).read_text(encoding="utf-8"))["accounts"] == 250
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["extracts", "icp.yml", "truth.yml"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["extracts", "icp.yml", "truth.yml", *BESIDE])
 
 
 def test_extracts_of_a_real_project_are_never_touched(tmp_path: Path) -> None:

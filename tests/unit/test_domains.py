@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from icp.domains import registrable_domain, registrable_domains
+
+NASTY = Path(__file__).with_name("nasty_domains.yml")
+STACKDECK = Path(__file__).resolve().parents[3] / "shared/data/stackdeck_technographics"
 
 
 @pytest.mark.parametrize(
@@ -90,3 +99,31 @@ def test_no_network_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     domains._extractor.cache_clear()
     domains.registrable_domain.cache_clear()
     assert registrable_domain("www.offline-company.org") == "offline-company.org"
+
+
+def judged(truth: Mapping[str, str | None]) -> tuple[float, float, dict[str, str | None]]:
+    """Precision and recall of the companies named, and what was answered wrongly."""
+    found = {text: registrable_domain(text) for text in truth}
+    right = sum(found[text] == company for text, company in truth.items() if company)
+    wrong = {text: answer for text, answer in found.items() if answer != truth[text]}
+    return right / sum(map(bool, found.values())), right / sum(map(bool, truth.values())), wrong
+
+
+def test_nasty_websites_against_what_a_person_reads_in_them() -> None:
+    groups = YAML(typ="safe").load(NASTY)
+    truth = {text: company for group in groups.values() for text, company in group.items()}
+    assert len(truth) == sum(map(len, groups.values())) >= 430
+    precision, recall, wrong = judged(truth)
+    assert precision == 1.0, wrong
+    assert recall > 0.99 and set(wrong) == {"i❤.ws", "☃.net"}  # symbols no registry of today takes
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not STACKDECK.is_dir(), reason=f"no data at {STACKDECK}")
+def test_websites_of_real_companies() -> None:
+    """Read one by one: each of the 81 is the bare domain of the company, with or without www. The digest is of that list."""
+    websites = pd.read_csv(STACKDECK / "company_tech_snapshots.csv")["website"].drop_duplicates()
+    truth: dict[str, str | None] = {site: str(urlsplit(site).hostname).removeprefix("www.") for site in websites}
+    listed = "\n".join(sorted(map(str, truth.values())))
+    assert hashlib.sha256(listed.encode()).hexdigest()[:16] == "496625800d58c5ab"
+    assert (len(truth), judged(truth)) == (81, (1.0, 1.0, {}))

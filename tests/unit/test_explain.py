@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from small_profiles import FLAG_BINS, profile
 
+from icp.account_context import nearest_customers, since_before, since_text
 from icp.errors import IcpError
 from icp.explain import explain, explanation_text
 from icp.profile import Attribute, Bin
@@ -75,7 +76,7 @@ def test_the_text_shows_points_odds_and_the_trail_to_the_source_row() -> None:
         "Acme, ICP main of 2026Q2\ntier A · fit 70 of 100 · intent 0 of 100 · 57% expected to be won if worked" in text
     )
     assert "    60       +40.0  Company size    120        11 or more  ×1.50 (1.20 to 1.90)" in text
-    assert "Source: load 20260630T000000Z-abc, row 17, known since 2026-06-30." in text
+    assert "Source: table accounts, load 20260630T000000Z-abc, row 17, known since 2026-06-30." in text
 
 
 def test_an_account_without_a_recorded_source_says_so() -> None:
@@ -93,3 +94,32 @@ def test_points_that_do_not_add_up_are_refused() -> None:
 def test_points_of_another_profile_are_refused() -> None:
     with pytest.raises(IcpError, match="'industry' = 'software', which the profile main 2026Q2 does not have"):
         explain(ACCOUNT, [*ROWS, row("industry", "fit", "Software", "software", 5)], PROFILE)
+
+
+def test_what_moved_the_score_is_said_criterion_by_criterion() -> None:
+    then = [row("employees", "fit", "8", "lt_11", 0), row("technologies=snowflake", "fit", None, "missing", 4, 11.0)]
+    worth = {("employees", "lt_11"): 0, ("employees", "11_up"): 60, ("technologies=snowflake", "missing"): 4}
+    since = since_before("2026Q1", {"tier": "C", "fit_score": 4}, then, ROWS, worth)
+    assert [(s.attribute, s.points_now - s.points_before, s.cause) for s in since.steps] == [
+        ("employees", 60, "account changed"),
+        ("technologies=snowflake", 6, "ICP changed"),
+    ]
+    assert sum(s.points_now - s.points_before for s in since.steps) == ACCOUNT["fit_score"] - since.fit_score
+    text = since_text(since, "A", 70)
+    assert "tier C to A, fit 4 to 70" in text and "+60  employees: 8 to 120 (0 to 60 points; account changed)" in text
+    cheaper = since_before("2026Q1", {"tier": "C", "fit_score": 4}, then, ROWS, worth | {("employees", "11_up"): 50})
+    assert cheaper.steps[0].cause == "both"
+
+
+def test_the_nearest_best_customers_share_most_states() -> None:
+    accounts = pd.DataFrame(
+        {
+            "account_id": ["a1", "far", "near", "prospect"], "account_name": ["Acme", "Far", "Near", "P"],
+            "tier": ["A", "A", "B", "A"], "fit_score": [70, 90, 60, 70],
+            "is_customer": [True, True, True, False], "is_icp_qualified": [True, True, True, True],
+        }
+    )  # fmt: skip
+    rows = [row("employees", "fit", "", "lt_11", 0) | {"account_id": "far"}]
+    rows += [r | {"account_id": name} for name in ("near", "prospect", "a1") for r in ROWS]
+    found = nearest_customers("a1", accounts, pd.DataFrame(rows))
+    assert [(n.account_id, n.shared, n.criteria) for n in found] == [("near", 2, 2)]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from flows.gates import check_features
+from icp import contract
 from icp.deals_left_out import DealsLeftOut, as_left_out, why_none
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.feature_frame import read_account, read_left_out
+from icp.landed_dirt import landed_dirt, stale_tables
+from icp.manifest import LoadedTable, Manifest
 from icp.profile import Attribute
 from icp.publication import coverage
 from icp.spellings import unknown_spellings
@@ -82,3 +87,46 @@ def test_an_account_outside_the_population_is_not_called_unknown(tmp_path: Path)
     pd.DataFrame(names).to_parquet(revision / "accounts.parquet")
     with pytest.raises(ConfigError, match="outside the population"):
         read_account(revision, "a2")
+
+
+def loaded(day: int, *, reason: str = "", tables: tuple[str, ...] = ("opportunities",)) -> Manifest:
+    """A load of deals: five without an account, and one date nobody can read."""
+    at = datetime(2025, 4, day, tzinfo=UTC)
+
+    def check(rule: str, rows: int, values: list[str], fix: str) -> dict[str, Any]:
+        return {"rule": rule, "unexpected_count": rows, "unexpected_share": rows / 10, "values": values, "fix": fix}
+
+    result = {
+        "label": f"crm opportunities of 2025-04-{day:02}",
+        "warnings": [check("every deal names its account", 5, [], "repair the association")],
+        "failures": [check("dates are dates", 1, ["closed_at='10th of Feb'", "a@b.com"], "set date_format")],
+    }
+    gate = {"results": [result], **({"released": {"reason": reason}} if reason else {})}
+    landed = {name: LoadedTable(10, (), "", "", "", "", f"{name}.parquet") for name in tables}
+    return Manifest(f"l{day}", "crm", at, at, (), landed, gate)
+
+
+def test_what_the_gate_let_pass_is_told_with_its_rows() -> None:
+    accepted, warned = landed_dirt([loaded(1), loaded(2, reason="a typing error.")])
+    assert warned == (
+        'crm opportunities of 2025-04-02: the rule "every deal names its account" does not hold for 5 rows (50.0%); nor in '
+        "1 earlier load(s). To do: repair the association."
+    )
+    assert "1 row (10.0%), such as closed_at='10th of Feb'. Accepted by hand" in accepted and "@" not in accepted
+    (told,) = landed_dirt([loaded(1)])
+    assert told.endswith("To do: repair the association.")
+    assert landed_dirt([loaded(1, tables=("accounts",))]) == ()  # the deals of that load have been replaced since
+
+
+def test_a_table_whose_newest_load_is_old_is_stale() -> None:
+    page = contract.load(SEEDS.parent)
+    assert {name for name, table in page.tables.items() if table.stale_after_days is None} == set()
+    loads = [loaded(1, tables=("opportunities", "technologies")), loaded(3)]
+    assert stale_tables(loads, page, datetime(2025, 5, 8, tzinfo=UTC)) == ()
+    (told,) = stale_tables(loads, page, datetime(2025, 5, 9, tzinfo=UTC))
+    assert told.startswith("opportunities is stale: its newest load was true on 2025-04-03, 36 days before")
+    both = stale_tables(loads, page, datetime(2025, 12, 1, tzinfo=UTC))
+    assert [line.split()[0] for line in both] == [
+        "opportunities",
+        "technologies",
+    ]  # revenue never landed: absent, not stale

@@ -5,13 +5,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report_sample import HOSTILE_NAMES, NAMES, accounts, migration, report_data
+from test_workbook import opened
 
+from icp.best_customers import COLUMNS as BEST_COLUMNS
 from icp.errors import IcpError
 from icp.profile import Attribute
 from icp.publication import (
@@ -32,6 +35,7 @@ from icp.publication import (
     write_parquet,
 )
 from icp.report import verdict_sentence
+from icp.report.sayings import icp_markdown, mql_sql
 from icp.serialize import from_json, profile_from_yaml
 from icp.verdicts import ProfileDiff
 
@@ -79,7 +83,7 @@ def test_a_revision_has_every_file(folder: Path) -> None:
     assert set(contents(folder)) == {
         "profile.yml", "evidence.json", "points.parquet", "diff.json", "diff.md", "backtest.json", "tam.json", "accounts.csv",
         "scoring.sql", "lists/risers.csv", "lists/fallers.csv", "lists/net_new.csv", "lists/not_icp.csv", "report.html",
-        "accounts.parquet", "migration.parquet", "sensitivity.json", "workbook.xlsx",
+        "accounts.parquet", "migration.parquet", "sensitivity.json", "workbook.xlsx", "icp.md", "mql.sql",
     }  # fmt: skip
 
 
@@ -213,6 +217,36 @@ def test_findings_before_the_warehouse_are_refused(tmp_path: Path) -> None:
 
 def test_a_profile_without_a_backtest_is_published(tmp_path: Path) -> None:
     write_parquet(tmp_path / "accounts.parquet", accounts())
+    (tmp_path / "scoring.sql").write_text("select 1 as account_id", encoding="utf-8")
     write_findings(tmp_path, replace(report_data(), backtest=None))
     assert json.loads((tmp_path / "backtest.json").read_text())["backtest"] is None
     assert read_history([tmp_path]) == ()
+
+
+def test_the_icp_and_what_is_none_are_said_in_markdown(folder: Path) -> None:
+    said = (folder / "icp.md").read_text(encoding="utf-8")
+    assert said.startswith("# ICP main, 2026Q3") and "tier is A or B" in said and "## Not ICP" in said
+    bad = replace(report_data().profile, paragraph="<script>x</script> @all [a](http://b)")
+    assert "<script" not in icp_markdown(bad, ()) and "@all" not in icp_markdown(bad, ())
+
+
+def test_best_customers_have_a_list_and_a_sheet(tmp_path: Path) -> None:
+    write_revision(tmp_path)
+    assert not (tmp_path / "lists" / "best_customers.csv").exists()
+    row = ["acc-0001", "=HYPERLINK(1)", "a.com", "2026Q2", 2.0, 3.0, "stayed: yes", ""]
+    write_findings(tmp_path, report_data(), best=pd.DataFrame([row], columns=list(BEST_COLUMNS)))
+    assert read_rows(tmp_path / "lists" / "best_customers.csv")[0]["account_name"] == "'=HYPERLINK(1)"
+    assert "Best customers" in opened((tmp_path / "workbook.xlsx").read_bytes())
+
+
+def test_the_mql_rule_keeps_the_accounts_that_fit_and_act() -> None:
+    profile = report_data().profile
+    floor = min(tier.min_score for tier in profile.tiers if tier.name in ("A", "B"))
+    rule = mql_sql(profile, ("A", "B"), "-- scores\nselect * from scored_accounts")
+    connection = duckdb.connect()
+    connection.execute(
+        f"create table scored_accounts as select * from (values ('a', {floor}, 99), ('b', {floor - 1}, 99), "
+        f"('c', {floor + 1}, {profile.intent_levels[-1]}), ('d', 100, 0)) t(account_id, fit_score, intent_score)"
+    )
+    assert [row[0] for row in connection.execute(rule).fetchall()] == ["c", "a"] if profile.intent_levels[-1] else True
+    assert connection.execute(mql_sql(profile, (), "select * from scored_accounts")).fetchall() == []

@@ -144,7 +144,7 @@ def test_init_lays_down_a_project_that_loads_and_keeps_what_is_there(tmp_path: P
     }
     assert shipped <= {p.relative_to(settings.dbt_project) for p in settings.dbt_project.rglob("*")}
     entries = [line for line in (tmp_path / "deployments.yaml").read_text().splitlines() if "entrypoint:" in line]
-    assert len(entries) == 3 and all("flows/deployed.py:icp_" in line for line in entries)
+    assert len(entries) == 4 and all("flows/deployed.py:icp_" in line for line in entries)
     assert "$" not in (tmp_path / ".github/workflows/icp.yml").read_text()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     again, everything = init(tmp_path)

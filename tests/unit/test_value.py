@@ -213,14 +213,30 @@ def test_a_group_spread_over_bins_is_known_better_than_one_account_of_it(profile
     own = codes["employees"].to_numpy()
     pair = codes.iloc[[int(np.argmax(own == 0)), int(np.argmax(own == 2))]]
     two, found = (
-        mean_value_of_win(profile, value, pair, np.array([1.0, 3.0])),
+        mean_value_of_win(profile, value, pair, np.array([0.3, 0.3])),
         expected_values(profile, value, pair),
     )
-    carried = np.array([1.0, 3.0]) * found.value_of_win
-    assert two.value == pytest.approx(carried.sum() / 4)
+    assert two.value == pytest.approx(found.value_of_win.mean())
     level = log_error(value.level) ** 2
-    by_hand = level + (carried / carried.sum()) ** 2 @ (found.log_value_variance - level)
+    by_hand = level + (found.value_of_win / found.value_of_win.sum()) ** 2 @ (found.log_value_variance - level)
     assert log_error(two) ** 2 == pytest.approx(by_hand)
+
+
+def test_a_mean_weighted_by_chances_nobody_knows_exactly_is_less_sure(profile: Profile, frame: pd.DataFrame) -> None:
+    value = profile.value
+    assert value is not None
+    codes = encode(frame, profile.bins)
+    own = codes["employees"].to_numpy()
+    pair = codes.iloc[[int(np.argmax(own == 0)), int(np.argmax(own == 2))]]
+    found, chance = expected_values(profile, value, pair), np.array([0.2, 0.6])
+    carried = chance * found.value_of_win / (chance @ found.value_of_win)
+    level = log_error(value.level) ** 2
+    known = level + carried**2 @ (found.log_value_variance - level)  # were the chances certain
+    error = float(np.mean(found.log_odds_variance * (1 - chance) ** 2))
+    together = float(np.diff(np.log(chance))[0] * np.diff(np.log(found.value_of_win))[0]) / 4
+    unsure = together * error / (error + math.log(3) ** 2 / 4)
+    assert abs(unsure) > 0.003
+    assert log_error(mean_value_of_win(profile, value, pair, chance)) ** 2 == pytest.approx(known + unsure**2)
 
 
 def repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:

@@ -19,6 +19,13 @@
 {%- endmacro %}
 
 
+{% macro duckdb__newest_landed(manifests, table) -%}
+select max(effective_at) as effective_at
+from read_json({{ sql_text(manifests) }}, columns = {effective_at: 'TIMESTAMP', tables: 'JSON'})
+where json_exists(tables, {{ sql_text('$.' ~ table) }})
+{%- endmacro %}
+
+
 {% macro duckdb__write_parquet(relation, path, keys) -%}
 copy (
     select * from {{ relation }} order by {{ keys | join(', ') }}

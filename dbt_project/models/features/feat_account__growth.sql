@@ -2,10 +2,6 @@ with spine as (
     select * from {{ ref('int_account_observations') }}
 ),
 
-attributes as (
-    select * from {{ ref('int_account_attributes__as_of') }}
-),
-
 versions as (
     -- of the records of a company the surviving one speaks first, of its versions the newest
     select
@@ -30,29 +26,35 @@ year_before as (
 ),
 
 compared as (
-    -- a column of last year's figures goes before the CRM's own history; revenues in two currencies do not compare
+    -- a column of last year's figures goes before the CRM's own history; revenues in two currencies do not compare; a
+    -- record nobody touched since says what it said because nobody looked, which is no growth of 0 %
+    {% set touched = "attributes.last_touched_at > spine.observed_at - interval '365' day" %}
     select
         spine.observation_id,
         spine.observed_at,
         attributes.employees,
         attributes.annual_revenue,
-        coalesce(nullif(attributes.employees_year_ago, 0), year_before.employees) as employees_before,
+        coalesce(
+            nullif(attributes.employees_year_ago, 0),
+            case when {{ touched }} or attributes.employees <> year_before.employees then year_before.employees end
+        ) as employees_before,
         coalesce(
             nullif(attributes.annual_revenue_year_ago, 0),
-            case when coalesce(attributes.currency, '') = year_before.currency then year_before.annual_revenue end
+            case when ({{ touched }} or attributes.annual_revenue <> year_before.annual_revenue)
+                and coalesce(attributes.currency, '') = year_before.currency then year_before.annual_revenue end
         ) as annual_revenue_before,
         year_before.known_at
     from spine
-    left join attributes on spine.observation_id = attributes.observation_id
+    left join {{ ref('int_account_attributes__as_of') }} as attributes on spine.observation_id = attributes.observation_id
     left join year_before on spine.observation_id = year_before.observation_id
 )
 
 select
     observation_id,
     observed_at,
-    case when employees >= 1 and employees_before >= 1 then round(100 * (employees / employees_before - 1), 1) end
-    as employees_growth,
-    case when annual_revenue >= 0 and annual_revenue_before > 0 then round(100 * (annual_revenue / annual_revenue_before - 1), 1) end
-    as annual_revenue_growth,
+    {% for figure, least in {'employees': 1, 'annual_revenue': 0}.items() %}
+    case when {{ figure }} >= {{ least }} and {{ figure }}_before >= {{ least }} then
+        round(100 * ({{ figure }} / nullif({{ figure }}_before, 0) - 1), 1) end as {{ figure }}_growth,
+    {% endfor %}
     known_at
 from compared

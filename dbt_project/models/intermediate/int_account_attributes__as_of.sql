@@ -45,6 +45,7 @@ final as (
         {% endfor %}
         min_by(used.is_backfilled, used.record_rank) as is_backfilled,
         max(versions.valid_from) as known_at,
+        max(versions.stated_at) as last_touched_at,
         min_by(versions.load_id, used.record_rank) as source_load_id,
         min_by(versions.source_row, used.record_rank) as source_row
     from used

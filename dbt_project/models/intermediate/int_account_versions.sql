@@ -26,6 +26,7 @@ final as (
         is_deleted,
 
         created_at,
+        stated_at,
         -- the same record under the same stamp may come again in a later load with other values (an enrichment that does
         -- not touch the stamp): those count from that load on, not from the stamp
         case when stated_at = previous_stated_at then greatest(stated_at, effective_at) else stated_at end as valid_from,

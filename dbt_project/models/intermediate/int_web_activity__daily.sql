@@ -23,7 +23,10 @@ final as (
     from landed_days
     left join {{ ref('int_account_aliases') }} as aliases on landed_days.account_id = aliases.record_id
     left join {{ ref('int_account_domains') }} as domains on landed_days.company_domain = domains.company_domain
-    where coalesce(aliases.account_id, domains.account_id) is not null
+    where
+        coalesce(aliases.account_id, domains.account_id) is not null
+        -- a day that analytics took back lands as zeros: nobody visited
+        and (landed_days.visits > 0 or coalesce(landed_days.page_views, 0) + coalesce(landed_days.key_events, 0) > 0)
     group by coalesce(aliases.account_id, domains.account_id), landed_days.visited_on
 )
 

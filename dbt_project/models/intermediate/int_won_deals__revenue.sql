@@ -7,6 +7,7 @@ with billed as (
 months as (
     select
         deals.observation_id,
+        deals.is_mature,
         {{ months_between('deals.won_month', 'billed.last_month') }} as last_billed_month,
         revenue.revenue,
         revenue.gross_margin,
@@ -23,11 +24,13 @@ summed as (
         {{ exact_sum('revenue') }} as outcome_revenue,
         {{ exact_sum('gross_margin') }} as outcome_gross_margin,
         max(case when revenue > 0 then month_number end) as outcome_tenure_months,
+        max(is_mature) as is_mature,
+        max(least(last_billed_month, {{ horizon_months }})) as billed_months,
         {{ exact_sum('case when month_number between 1 and 3 then revenue else 0 end') }} as first_revenue,
         {{ exact_sum('case when month_number > ' ~ (horizon_months - 3) ~ ' then revenue else 0 end') }} as last_revenue
     from months
-    -- where billing has not landed up to the end of the horizon, no payment is not churn: nothing is known
-    where month_number <= {{ horizon_months }} and last_billed_month >= {{ horizon_months }}
+    -- where billing has not landed up to the end of a horizon that is over, no payment is not churn: nothing is known
+    where month_number <= {{ horizon_months }} and (last_billed_month >= {{ horizon_months }} or not is_mature)
     group by observation_id
 ),
 
@@ -38,8 +41,8 @@ final as (
         outcome_revenue,
         outcome_gross_margin,
         outcome_tenure_months,
-        case when first_revenue > 0 then last_revenue / first_revenue end as outcome_expansion,
-        outcome_tenure_months <= {{ horizon_months - 3 }} as outcome_is_churned
+        case when first_revenue > 0 and is_mature then last_revenue / first_revenue end as outcome_expansion,
+        outcome_tenure_months <= billed_months - 3 as outcome_is_churned
     from summed
     where outcome_tenure_months is not null
 )

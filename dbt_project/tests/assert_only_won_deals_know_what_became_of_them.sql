@@ -1,7 +1,9 @@
 select observation_id
 from {{ ref('fct_account_features') }}
 where
-    not coalesce(role = 'label' and is_won and outcome_is_mature, false)
+    not coalesce(
+        role = 'label' and is_won and (outcome_is_mature or '{{ var("label").kind }}' = 'good_customer'), false
+    )
     and coalesce(
         cast(outcome_revenue as varchar),
         cast(outcome_gross_margin as varchar),

@@ -1,4 +1,4 @@
-"""What earlier loads of a HubSpot table hold: where the next pull starts and which rows it need not land again."""
+"""What earlier loads of a pulled table hold: where the next pull starts and which rows it need not land again."""
 
 from __future__ import annotations
 

@@ -1,0 +1,131 @@
+"""Ask a person: one run per held candidate, suspended with a form in Prefect until somebody answers or the deadline passes.
+
+It is a run of its own, not the refresh that waits: a refresh of several ICPs may hold several candidates, and a run that
+waits for days must hold no place in the queue of refreshes (docs/adr/0016).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import stamina
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from pydantic import Field
+
+from icp.errors import LockHeld
+
+if TYPE_CHECKING:
+    from flows.approvals import Waiting
+    from icp.config import Settings
+
+DEPLOYMENT = "icp-approval/approval"
+SHORTEST, WITHOUT_DEADLINE = 1, 90 * 86_400
+PATIENCE = 3_600.0  # seconds an answer waits for a run that is writing to the lake
+_log = logging.getLogger("icp.approval")
+
+
+class ApprovalForm(RunInput):  # type: ignore[misc]
+    """What the form in Prefect asks."""
+
+    decision: Literal["approve", "reject"] = Field(
+        description="approve puts the candidate in force, reject keeps the ICP there is."
+    )
+    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S", description="Why; kept in the log of approvals.")
+    decided_by: str = Field(min_length=1, max_length=200, pattern=r"\S", description="Your name; kept in the log.")
+
+
+@flow(flow_run_name="icp-approval-{icp}-{revision}")
+def icp_approval(project: str = "icp.yml", icp: str = "main", revision: str = "") -> str:
+    """Wait for an answer about one candidate (`revision`, such as 2026Q3/r1) and record it with who, when and why."""
+    from flows.approvals import answer_form, in_words, let_lapse
+    from icp.config import load
+    from icp.published import PublishedStore
+
+    settings = load(Path(project))
+    let_lapse(settings, datetime.now(UTC))
+    candidate = _candidate(settings, icp, revision)
+    if candidate is None:  # answered at a terminal before this run began, or while it was suspended
+        quarter, _, number = revision.partition("/r")
+        standing = PublishedStore(settings.lake, icp).decision_on(quarter, int(number or 0))
+        return f"Nothing to decide. {in_words(standing)}" if standing else f"{revision} is not published."
+    _show(settings, candidate)
+    form = suspend_flow_run(
+        wait_for_input=ApprovalForm.with_initial_data(description=_question(candidate)),
+        timeout=_patience(candidate, datetime.now(UTC)),
+        key=_key(candidate),
+    )
+    decision: Literal["approved", "rejected"] = "approved" if form.decision == "approve" else "rejected"
+    patiently = stamina.retry(on=LockHeld, attempts=None, timeout=PATIENCE, wait_initial=5.0, wait_max=60.0)
+    _, told = patiently(answer_form)(
+        settings, icp, revision, decision, by=form.decided_by.strip(), reason=form.reason.strip(), now=datetime.now(UTC)
+    )
+    return told
+
+
+def _candidate(settings: Settings, icp: str, revision: str) -> Waiting | None:
+    from flows.approvals import waiting
+
+    return next((found for found in waiting(settings) if (found.icp, found.name) == (icp, revision)), None)
+
+
+def _patience(candidate: Waiting, now: datetime) -> int:
+    if candidate.until is None:
+        return WITHOUT_DEADLINE
+    return max(int((candidate.until - now).total_seconds()), SHORTEST)
+
+
+def _question(candidate: Waiting) -> str:
+    until = f" Without an answer by {candidate.until:%Y-%m-%d %H:%M} UTC it lapses." if candidate.until else ""
+    return (
+        f"**ICP {candidate.icp}, candidate {candidate.name}.** Held: {candidate.reason.rstrip('.')}. The ICP in force "
+        f"serves meanwhile.{until} What changed is in this run's artifact."
+    )
+
+
+def _key(candidate: Waiting) -> str:
+    """Under which Prefect keeps a candidate's form and artifact; its keys are lower case letters, digits and dashes."""
+    return f"icp-{candidate.icp}-{candidate.name}-approval".replace("_", "-").replace("/", "-").lower()
+
+
+def _show(settings: Settings, candidate: Waiting) -> None:
+    folder = settings.lake / "published" / candidate.icp / candidate.name
+    body = (folder / "diff.md").read_text(encoding="utf-8")
+    markdown = f"{_question(candidate)}\n\n{body}\n\nReport: `{folder / 'report.html'}`\n"
+    create_markdown_artifact(markdown=markdown, key=_key(candidate), description=f"{candidate.name} waits for approval")
+
+
+def ask_for_approval(settings: Settings, now: datetime) -> int:
+    """Start a run with a form for every candidate that waits and has none; answers how many were asked for.
+
+    Only a server with the deployment `icp-approval/approval` can show forms; without one the terminal is the way
+    (`icp approve`). Nothing here can fail the run that held the candidate.
+    """
+    from prefect.deployments import run_deployment
+
+    from flows.approvals import waiting
+
+    asked = 0
+    for candidate in waiting(settings):
+        if candidate.until is not None and candidate.until <= now:
+            continue
+        try:
+            run_deployment(
+                DEPLOYMENT,
+                parameters={"project": str(settings.path), "icp": candidate.icp, "revision": candidate.name},
+                timeout=0,
+                as_subflow=False,
+                idempotency_key=f"{settings.lake}-{candidate.icp}-{candidate.name}-{candidate.since.isoformat()}",
+            )
+            asked += 1
+        except Exception as error:  # noqa: BLE001  the candidate is published and held; only its form is missing
+            command = f"icp approve {candidate.name} --icp {candidate.icp} --reason ..."
+            _log.warning(
+                "No form for %s in Prefect (%s): answer with %s", candidate.name, type(error).__name__, command
+            )
+    return asked

@@ -1,0 +1,78 @@
+"""How a vendor speaks about limits and refusals, where that goes beyond HTTP itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a vendor said with an error: in words, its code for it, and which limit was reached."""
+
+    message: str = ""
+    code: str = ""
+    limit: str = ""
+
+
+class Manners:
+    """What HTTP says; a vendor overrides what it does otherwise.
+
+    Attributes:
+        new_key: What to do about refused credentials.
+        more_rights: What to do about a call the credentials may not make.
+        renewed: When a daily limit starts anew.
+        kept: What becomes of a pull that fails.
+        calls_per_second: How fast the vendor may be asked; 0 is as fast as it answers.
+    """
+
+    new_key = "Make a new key or token."
+    more_rights = "Add the scope to the app."
+    renewed = "usually at midnight"
+    kept = "Nothing of this pull is kept; the next `icp ingest` repeats it."
+    calls_per_second = 0.0
+
+    def credentials(self, token: str) -> dict[str, str]:
+        """The headers that carry the token."""
+        return {"Authorization": f"Bearer {token}"}
+
+    def parameters(self, token: str) -> dict[str, str]:
+        """The parameters of a URL that carry the token, where a vendor takes it nowhere else."""
+        return {}
+
+    def refusal(self, content: Any) -> Refusal:
+        """What the JSON of an error says."""
+        return Refusal(str(content.get("message", ""))) if isinstance(content, dict) else Refusal()
+
+    def verdict(self, status: int, refusal: Refusal) -> Exception | None:
+        """The error to raise where this vendor means something of its own; None where it means what others mean."""
+        return None
+
+    def is_used_up(self, status: int, refusal: Refusal) -> bool:
+        """Whether nothing more can be read today."""
+        return False
+
+    def passes(self, status: int, refusal: Refusal) -> bool:
+        """Whether an error that HTTP calls final often passes."""
+        return False
+
+    def is_expired(self, status: int, refusal: Refusal) -> bool:
+        """Whether a new token may help."""
+        return status == 401
+
+    def pause(self, headers: Mapping[str, str]) -> float | None:
+        """Seconds before the next call may start; None where nothing is said."""
+        return None
+
+    def none_left(self, headers: Mapping[str, str]) -> bool:
+        """Whether this answer was the last the daily limit allows."""
+        return False
+
+
+def number(text: str | None) -> float | None:
+    """A number in a header; None when absent or written otherwise (a date)."""
+    try:
+        return None if text is None else max(float(text), 0.0)
+    except ValueError:
+        return None
