@@ -17,6 +17,7 @@ from icp.cli_project import check, init, new_app
 from icp.cli_running import backfill, deploy, schedule, up
 from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
+from icp.cli_sync import sync_app
 from icp.errors import IcpError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app = typer.Typer(
 quarantine_app = typer.Typer(no_args_is_help=True, help="Loads a gate refused: nothing of them is lost.")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(new_app, name="new")
+app.add_typer(sync_app, name="sync")
 app.command()(init)
 app.command()(check)
 app.command()(alert)

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from icp import contract, yaml_lines
 from icp.alerts_schema import AlertsSection
 from icp.calendar import Calendar
+from icp.config_destinations import DestinationSection
 from icp.config_schema import ConfigFile, IcpSettings, SourceSettings, TableMapping
 from icp.contract import Contract
 from icp.errors import ConfigError
@@ -40,7 +41,7 @@ class Settings:
 
     `config_hash` identifies everything that was read, overrides included. `icp_hashes` identify what each ICP is made
     from, without the sections of the others: it goes into the published manifests, so that changing one ICP leaves the
-    others as they are. Who is told (`alerts`) is left out of both: a new channel makes no new revision.
+    others as they are. Who is told (`alerts`, `destinations`) is left out of both: a new channel makes no new revision.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Settings:
     hypotheses: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict, repr=False)
     qualitative: Mapping[str, Qualitative] = field(default_factory=dict, repr=False)
     alerts: AlertsSection = field(default_factory=AlertsSection)
+    destinations: Mapping[str, DestinationSection] = field(default_factory=dict)
 
     @property
     def declared_attributes(self) -> tuple[Attribute, ...]:
@@ -155,7 +157,7 @@ def json_schema() -> dict[str, Any]:
 def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contract, content: Any) -> Settings:
     believed = _hypotheses(file.parent, config)
     known = _qualitative(file.parent, config, believed)
-    content = {name: section for name, section in content.items() if name != "alerts"}
+    content = {name: section for name, section in content.items() if name not in ("alerts", "destinations")}
     return Settings(
         path=file,
         root=file.parent,
@@ -174,6 +176,7 @@ def _settings(file: Path, dbt_project: Path, config: ConfigFile, landing: Contra
         hypotheses=believed,
         qualitative=known,
         alerts=config.alerts,
+        destinations=config.destinations,
     )
 
 

@@ -22,6 +22,7 @@ from icp.config_analytics import (
     SegmentSettings,
     with_web_table,
 )
+from icp.config_destinations import DestinationSection
 from icp.config_salesforce import SALESFORCE, SalesforceSettings
 from icp.config_storage import StorageSettings, require_no_credential, scheme_of
 from icp.config_technographics import BUILTWITH, WAPPALYZER, BuiltWithSettings, WappalyzerSettings
@@ -474,6 +475,7 @@ class ConfigFile(Section):
     sources: dict[Name, SourceSettings]
     icps: Annotated[dict[Name, IcpSettings], Field(min_length=1)] = {"main": IcpSettings()}
     alerts: AlertsSection = AlertsSection()
+    destinations: dict[Name, DestinationSection] = {}
 
     @field_validator("lake")
     @classmethod

@@ -51,6 +51,12 @@ class DeliveryError(IcpError):
     exit_code = 6
 
 
+class PartialWriteBack(IcpError):
+    """A write-back is done except for rows the CRM refused; they are in the ledger with its words."""
+
+    exit_code = 6
+
+
 class TryLater(IcpError):
     """A vendor cannot serve us now (down, over its limit): nothing of this pull is kept, the next run repeats it."""
 

@@ -127,10 +127,21 @@ def test_only_staging_reads_sources(models: dict[str, Any]) -> None:
 
 
 def test_layers_build_only_on_the_layers_before(models: dict[str, Any]) -> None:
-    order = ["staging", "intermediate", "features", "serving"]
+    order = ["staging", "intermediate", "features", "serving", "sync"]
     rank = {node.unique_id: order.index(Path(node.original_file_path).parts[1]) for node in models.values()}
     wrong = [(m.name, d) for m in models.values() for d in m.depends_on.nodes if rank.get(d, 0) > rank[m.unique_id]]
     assert wrong == []
+
+
+def test_a_write_back_compares_every_column_that_does_not_ride_along(models: dict[str, Any]) -> None:
+    written = {name: node for name, node in models.items() if name.startswith("sync_")}
+    assert len(written) == 2
+    for node in written.values():
+        compared = re.findall(
+            r"'(\w+)'", node.raw_code[node.raw_code.index("differs_from_told('wanted', 'told', [") + 35 :]
+        )
+        owed = [c.name for c in node.columns.values() if c.name != "account_id" and not c.meta.get("rides_along")]
+        assert compared == owed
 
 
 def test_every_landed_table_has_its_staging_model(built: tuple[Any, Any], models: dict[str, Any]) -> None:
@@ -163,7 +174,7 @@ def test_every_feature_model_is_tested_for_facts_from_the_future(
 
 def test_everything_published_is_an_exposure_with_an_owner(built: tuple[Any, Any], models: dict[str, Any]) -> None:
     exposures = built[0].exposures.values()
-    marts = {node.unique_id for name, node in models.items() if name.startswith("fct_")}
+    marts = {node.unique_id for name, node in models.items() if name.startswith(("fct_", "sync_"))}
     assert {d for exposure in exposures for d in exposure.depends_on.nodes} == marts
     assert all(exposure.owner.name and exposure.description for exposure in exposures)
     readme = (PROJECT.parent / "README.md").read_text(encoding="utf-8")

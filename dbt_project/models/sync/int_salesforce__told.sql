@@ -1,0 +1,1 @@
+select * from {{ told_before('sync_salesforce') }} as told

@@ -1,0 +1,81 @@
+"""A CRM of made-up companies and what it takes to write to it, without a lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flows.sync import Desk
+from icp.config_destinations import DestinationSection
+from icp.config_vendors import RetrySection
+from icp.destinations.crm import Connection, Values
+from icp.destinations.hubspot import HubSpot
+from icp.destinations.ledger import Ledger
+from icp.destinations.planning import plan_changes
+from icp.destinations.salesforce import Salesforce
+from icp.fake_vendors.crm_writes import WritableCrm
+
+COLUMNS = {
+    "hubspot": ("hs_ideal_customer_profile", "icp_fit_score", "icp_version"),
+    "salesforce": ("icp_tier__c", "icp_fit_score__c", "icp_version__c"),
+}
+RIDERS = {"hubspot": frozenset({"icp_version"}), "salesforce": frozenset({"icp_version__c"})}
+LABELS = {"hubspot": ("HubSpot", HubSpot), "salesforce": ("Salesforce", Salesforce)}
+
+
+def crm_of(kind: str, accounts: int, **manners: Any) -> WritableCrm:
+    """Every fifth company has a tier a person gave it, every third an older score, all a name that is nobody's business."""
+    tier, score, version = COLUMNS[kind]
+    records = {
+        str(1000 + n): {
+            "name": f"Company {n}",
+            tier: "tier_3" if n % 5 == 0 else None,
+            score: 7.0 if n % 3 == 0 and kind == "salesforce" else "7" if n % 3 == 0 else None,
+            version: None,
+        }
+        for n in range(accounts)
+    }
+    return WritableCrm(records, {*COLUMNS[kind], "name"}, **manners)
+
+
+def desk_of(folder: Path, url: str, kind: str = "hubspot", **retry: Any) -> Desk:
+    """The desk of a destination; `settings` is none, which only planning from the lake would need."""
+    usual = {"attempts": 8, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.02, "timeout_seconds": 0.2}
+    section = DestinationSection(
+        kind=kind,  # type: ignore[arg-type]
+        base_url=url,
+        token_env="FAKE_TOKEN",
+        existing="replace",
+        retry=RetrySection(**{**usual, **retry}),
+        calls_per_10_seconds=100_000,
+    )
+    label, made = LABELS[kind]
+    connection = Connection(label, section, "fake-token")
+    return Desk(None, kind, section, Ledger(folder), made(connection, section.version), connection)  # type: ignore[arg-type]
+
+
+def wanted_of(kind: str, accounts: int) -> dict[str, Values]:
+    tier, score, version = COLUMNS[kind]
+    return {
+        str(1000 + n): {tier: f"tier_{1 + n % 3}", score: str(20 + n % 60), version: "2026Q3 r1"}
+        for n in range(accounts)
+    }
+
+
+def planned(desk: Desk, name: str, wanted: dict[str, Values], crm: WritableCrm) -> dict[str, Values]:
+    """Put a plan into the ledger; answers what it writes, by account."""
+    kind = desk.section.kind
+    holds = {a: {n: _text(r.get(n)) for n in COLUMNS[kind]} for a, r in crm.records.items()}
+    found = plan_changes(wanted, holds, desk.ledger.held(), riders=RIDERS[kind], replace=True)
+    desk.ledger.add_plan(name, content(kind), found.rows)
+    return {row.account: row.new for row in found.rows}
+
+
+def content(kind: str) -> dict[str, Any]:
+    return {"kind": "write", "revision": "2026Q3 r1", "columns": list(COLUMNS[kind]), "riders": list(RIDERS[kind])}
+
+
+def _text(value: Any) -> str | None:
+    from icp.destinations.crm import as_text
+
+    return as_text(value)
