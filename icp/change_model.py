@@ -18,7 +18,7 @@ from icp.design import Codes
 from icp.fit import FREE_VARIANCE, AdditiveFit, fit_additive, posterior
 from icp.stats import Floats, combined_p_value, mixture_chi2_tail, normal_quantile
 
-FLAG_LEVEL = 0.03
+FLAG_LEVEL = 0.04
 # What counts for how much in a p-value: the tests for any change, under two kernels, and the one along the effect.
 ANY_CHANGE_AND_ALONG = (0.25, 0.25, 0.5)
 FADES = 0.9  # of the test along the effect
