@@ -3,7 +3,7 @@
 In sample the best tier always looks better than it is (docs/method.md), so rates come from cross-fitting: the whole
 derivation, selection included, is repeated without each fifth of the accounts (each tenth, where outcomes are few),
 which are then scored by it. The folds' profiles resemble each other, so their errors do not cancel as independent ones
-would (Bengio and Grandvalet 2004): the variance of a rate is a quarter larger, by simulation.
+would (Bengio and Grandvalet 2004): the variance of a rate is a quarter larger, as the coverage of simulated tiers asks.
 """
 
 from __future__ import annotations
