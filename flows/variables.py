@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.refresh_steps import Derived, Plan
-    from icp.config_schema import LabelSection
+    from icp.config_icp import LabelSection
     from icp.profile import Profile
 
 

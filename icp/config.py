@@ -19,7 +19,8 @@ from icp import contract, yaml_lines
 from icp.alerts_schema import AlertsSection
 from icp.calendar import Calendar
 from icp.config_destinations import DestinationSection
-from icp.config_schema import ConfigFile, IcpSettings, SourceSettings, TableMapping
+from icp.config_icp import IcpSettings
+from icp.config_schema import ConfigFile, SourceSettings, TableMapping
 from icp.contract import Contract
 from icp.errors import ConfigError
 from icp.hypotheses import Hypothesis

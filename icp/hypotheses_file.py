@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from icp import yaml_lines
-from icp.config_schema import Scalar, Section
+from icp.config_base import Scalar, Section
 from icp.errors import ConfigError
 from icp.hypotheses import FLAG_NO, FLAG_YES, Direction, Hypothesis, Range, Strength, contradictions
 from icp.profile import Attribute

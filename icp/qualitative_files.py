@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError
 
 from icp import yaml_lines
-from icp.config_schema import Scalar, Section
+from icp.config_base import Scalar, Section
 from icp.errors import ConfigError
 from icp.hypotheses import FLAG_NO, FLAG_YES, Hypothesis
 from icp.profile import Attribute

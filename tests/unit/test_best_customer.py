@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from flows.label import label_rule, label_words
 from icp.best_customers import best_customers
-from icp.config_schema import IcpSettings
+from icp.config_icp import IcpSettings
 from icp.errors import ConfigError
 from icp.label_rules import DEAL_WON, Labelled, Requirement, apply_label, judge_by
 from icp.pins import Pin, apply_pins, in_force, rows_judged, version_of

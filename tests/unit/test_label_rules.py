@@ -7,7 +7,7 @@ import pytest
 
 from flows.label import label_rule
 from icp import attributes
-from icp.config_schema import IcpSettings
+from icp.config_icp import IcpSettings
 from icp.errors import ConfigError, NotEnoughEvidence
 from icp.label_rules import DEAL_WON, RULES, Requirement, apply_label, judge_by, require_families, requirements
 from icp.profile import LabelRule
