@@ -81,7 +81,7 @@ def present(settings: Settings, now: datetime) -> list[News]:
 
 
 def _revision(settings: Settings, icp: str) -> News | None:
-    from flows.refresh_steps import published_verdict
+    from flows.publishing import published_verdict
     from icp.published import PublishedStore
 
     store = PublishedStore(settings.lake, icp)

@@ -68,6 +68,7 @@ def _refresh_one(
     settings: Settings, icp: str, quarter: str | None, now: datetime, run: Runner, shared: _Shared
 ) -> RefreshResult:
     """One ICP, under the lock of the lake."""
+    from flows import publishing
     from flows import refresh_steps as steps
     from flows.approvals import apply_policy
     from flows.index_page import write_index
@@ -75,9 +76,9 @@ def _refresh_one(
 
     plan = run(steps.plan_refresh)(settings, icp, quarter, now)
     if plan.published is not None:
-        steps.decide_if_killed_before(plan, now)
+        publishing.decide_if_killed_before(plan, now)
         write_index(settings, icp)
-        verdict = steps.published_verdict(plan.published)
+        verdict = publishing.published_verdict(plan.published)
         return RefreshResult("nothing_new", plan.quarter.label, verdict, plan.published)
     if shared.wait:
         require_extracts(settings, icp, plan.quarter)
@@ -91,14 +92,14 @@ def _refresh_one(
         say("deriving the profile")
         derived = run(steps.derive_profile)(plan, features)
         say("scoring accounts")
-        run(steps.build_serving)(plan, working, features, derived)
-        run(steps.check_outbound)(plan, working, features, derived)
+        run(publishing.build_serving)(plan, working, features, derived)
+        run(publishing.check_outbound)(plan, working, features, derived)
         derived = run(apply_policy)(plan, working, derived)
         say("publishing")
-        revision = run(steps.publish_revision)(plan, working, features, derived)
-        decision = run(steps.decide)(plan, revision, derived.approval, now)
+        revision = run(publishing.publish_revision)(plan, working, features, derived)
+        decision = run(publishing.decide)(plan, revision, derived.approval, now)
         write_index(settings, icp)
-    return RefreshResult("published", plan.quarter.label, steps.published_verdict(revision), revision, decision)
+    return RefreshResult("published", plan.quarter.label, publishing.published_verdict(revision), revision, decision)
 
 
 def refresh_and_tell(
