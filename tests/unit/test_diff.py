@@ -91,7 +91,7 @@ def test_a_turned_criterion_is_named_with_before_and_now(turned: ProfileDiff) ->
 
 
 def test_a_change_is_not_reported_again_in_the_next_quiet_quarter() -> None:
-    frame = make_outcomes(QUARTERS, 500, 13, log_odds=lambda q: flipped_size if q >= "2025Q4" else usual_log_odds)
+    frame = make_outcomes(QUARTERS, 900, 13, log_odds=lambda q: flipped_size if q >= "2025Q4" else usual_log_odds)
     assert compared(frame).is_change  # not knowing of the change of last quarter
     remembered = compared(frame, change_points={"employees": "2025Q4"})
     assert remembered.outcome == "no evidence"

@@ -26,7 +26,16 @@ final as (
     where
         coalesce(aliases.account_id, domains.account_id) is not null
         -- a day that analytics took back lands as zeros: nobody visited
-        and (landed_days.visits > 0 or coalesce(landed_days.page_views, 0) + coalesce(landed_days.key_events, 0) > 0)
+        and (
+            landed_days.visits is distinct from 0
+            or greatest(
+                landed_days.page_views,
+                landed_days.key_events,
+                landed_days.pricing_views,
+                landed_days.product_views,
+                landed_days.content_views
+            ) > 0
+        )
     group by coalesce(aliases.account_id, domains.account_id), landed_days.visited_on
 )
 
