@@ -226,7 +226,8 @@ class PublishedStore:
         path = self.root / "approvals.jsonl"
         if not path.exists():
             return []
-        return [Decision(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_bytes().decode().split("\n")  # splitlines would cut a reason at U+2028 or U+0085
+        return [Decision(**json.loads(line)) for line in lines if line.strip()]
 
     def _write_current(self, decisions: list[Decision]) -> None:
         path = self.root / "current.json"
