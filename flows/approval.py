@@ -52,7 +52,8 @@ def icp_approval(project: str = "icp.yml", icp: str = "main", revision: str = ""
     candidate = _candidate(settings, icp, revision)
     if candidate is None:  # answered at a terminal before this run began, or while it was suspended
         quarter, _, number = revision.partition("/r")
-        standing = PublishedStore(settings.lake, icp).decision_on(quarter, int(number or 0))
+        store, own = PublishedStore(settings.lake, icp), int(number or 0)
+        standing = store.replaced_by(quarter, own) or store.decision_on(quarter, own)
         return f"Nothing to decide. {in_words(standing)}" if standing else f"{revision} is not published."
     _show(settings, candidate)
     form = suspend_flow_run(

@@ -118,8 +118,8 @@ def answer_form(
 ) -> tuple[bool, str]:
     """Record what a form said, unless the candidate no longer waits; whether it counted, and what is in force now.
 
-    A form that is answered after somebody decided at a terminal, or after the deadline, changes nothing: the answer
-    says who decided what and when.
+    A form that is answered after somebody decided at a terminal, after the deadline, or after a later revision of the
+    quarter was approved, changes nothing: the answer says who decided what and when.
     """
     from flows.index_page import write_index
     from flows.reading import decide_by_hand
@@ -130,7 +130,7 @@ def answer_form(
     store = PublishedStore(settings.lake, icp)
     quarter, revision = _parsed(name)
     with Lake(settings.lake).lock():
-        standing = store.decision_on(quarter, revision)
+        standing = store.replaced_by(quarter, revision) or store.decision_on(quarter, revision)
         if standing is not None and standing.decision != "held":
             return False, f"This answer came too late and changes nothing: {in_words(standing)} {in_force(store)}"
         told = decide_by_hand(store, name, decision, by=by, reason=reason, at=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -35,7 +36,7 @@ def deploy(settings: Settings, home: Path, *, automations: bool) -> list[str]:
             "on this machine: icp up"
         )
     environment = _environment(settings, home)
-    if POOL not in _prefect(["work-pool", "ls"], environment):
+    if POOL not in _pools(_prefect(["work-pool", "ls", "--output", "json"], environment)):
         _prefect(["work-pool", "create", POOL, "--type", "process"], environment)
     _prefect(["deploy", "--prefect-file", str(_file(home)), "--all"], environment)
     lines = [f"work pool {POOL}", *(f"deployment {entry['name']}" for entry in _deployments(home))]
@@ -44,6 +45,11 @@ def deploy(settings: Settings, home: Path, *, automations: bool) -> list[str]:
 
         lines += [f"automation {name}" for name in apply()]
     return lines
+
+
+def _pools(listed: str) -> set[str]:
+    """The names in what Prefect lists: a pool `icp-dev` is not the pool `icp`."""
+    return {pool["name"] for pool in json.loads(listed)}
 
 
 def keep_schedules(settings: Settings, home: Path) -> None:

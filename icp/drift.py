@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from icp.diff import compare
+from icp.drift_age import grown_older
 from icp.drift_monitors import Mix, TopTier, block_of, last_look, watch_concept, watch_performance, watch_population
 from icp.drift_report import MONITORS, Alert, DriftReport, Finding, Monitor, MonitorState, Remembered, State, Watched
 from icp.label_rows import LabelRows, read_label_rows
@@ -161,7 +162,7 @@ def _findings(
     diff = _compared(watch.profile, before, since, look) if look else None
     return [
         performance,
-        *watch_population(_mixes(watch, old, new, weeks), watch.week, watch.alpha("population")),
+        *watch_population(_mixes(watch, (old, before), (new, since), weeks), watch.week, watch.alpha("population")),
         *watch_concept(diff, look, watch.alpha("concept")),
     ]
 
@@ -182,22 +183,33 @@ def _compared(profile: Profile, before: pd.DataFrame, since: pd.DataFrame, look:
     return compare(profile, profile, frame, quarter)
 
 
-def _mixes(watch: Watch, old: LabelRows, new: LabelRows, weeks: Weeks) -> list[Mix]:
+def _mixes(
+    watch: Watch, old: tuple[LabelRows, pd.DataFrame], new: tuple[LabelRows, pd.DataFrame], weeks: Weeks
+) -> list[Mix]:
     """Accounts per bin of every criterion and per tier; an account worked several times counts once on each side.
 
     The side since is the block of the last look: what an account did in other blocks takes nothing from it.
+
+    Args:
+        watch: what is watched.
+        old: the rows the profile was derived on, and the frame they were read from.
+        new: the same of what came since.
+        weeks: the week of each row since.
     """
-    profile = watch.profile
-    counts = (1 / old.repeats, _once_per_block(new, weeks, last_look(watch.week)))
+    profile, sides = watch.profile, (old[0], new[0])
+    counts = (1 / old[0].repeats, _once_per_block(new[0], weeks, last_look(watch.week)))
+    frames = tuple(frame.loc[rows.codes.index] for rows, frame in (old, new))
     mixes = []
     for criterion in (*profile.fit.criteria, *profile.intent.criteria):
         name = criterion.attribute
         labels = tuple(b.label for b in profile.bins.bins[name])
-        states = (rows.codes[name].to_numpy(dtype=np.int64) for rows in (old, new))
+        states = (rows.codes[name].to_numpy(dtype=np.int64) for rows in sides)
         before, since = (_Accounts(s, own) for s, own in zip(states, counts, strict=True))
-        mixes.append(_mix((name, criterion.label), labels, before, since, weeks, watch.week))
+        mix = _mix((name, criterion.label), labels, before, since, weeks, watch.week)
+        aged = grown_older(name, frames[0], counts[0], frames[1], counts[1], profile.bins)
+        mixes.append(replace(mix, aged=aged))
     tiers = tuple(f"tier {tier.name}" for tier in profile.tiers)
-    before, since = (_Accounts(_places(profile, rows), own) for rows, own in zip((old, new), counts, strict=True))
+    before, since = (_Accounts(_places(profile, rows), own) for rows, own in zip(sides, counts, strict=True))
     return [*mixes, _mix(("fit_tier", "Tiers"), tiers, before, since, weeks, watch.week)]
 
 

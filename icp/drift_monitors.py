@@ -42,13 +42,17 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Mix:
-    """Accounts per bin of one attribute: those the profile was derived on, and per week since (weeks x bins)."""
+    """Accounts per bin of one attribute: those the profile was derived on, and per week since (weeks x bins).
+
+    `aged` is what the former would be by the calendar alone (`icp.drift_age`); None where nothing ages.
+    """
 
     name: str
     label: str
     bins: tuple[str, ...]
     before: Floats
     weeks: Floats
+    aged: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def watch_population(mixes: Sequence[Mix], week: int, alpha: float) -> tuple[Fin
     look = last_look(week)
     start = block_of(look)[0]
     counts = [mix.weeks[start:look].sum(axis=0) for mix in mixes]
+    mixes = [_nearer(mix, now) for mix, now in zip(mixes, counts, strict=True)]
     enough = [
         bool(look and mix.before.sum() >= MIN_BEFORE and n.sum() >= MIN_SINCE)
         for mix, n in zip(mixes, counts, strict=True)
@@ -118,6 +123,16 @@ def watch_population(mixes: Sequence[Mix], week: int, alpha: float) -> tuple[Fin
         _moved(mix, n, test, float(next(q_values)), look, limit) if test else _too_few_accounts(mix, n, look)
         for mix, n, test in zip(mixes, counts, tests, strict=True)
     )
+
+
+def _nearer(mix: Mix, now: Floats) -> Mix:
+    """The mix held against what is nearer: the accounts as they were, or as old as the calendar has made them since.
+
+    Only what neither explains has moved: the larger of two p-values errs no more often than either (Berger 1982).
+    """
+    if mix.aged is None or mix_test(mix.before, now).excess <= mix_test(mix.aged, now).excess:
+        return mix
+    return replace(mix, before=mix.aged)
 
 
 def _too_few_accounts(mix: Mix, now: Floats, look: int) -> Finding:
@@ -135,7 +150,8 @@ def _moved(mix: Mix, now: Floats, test: MixTest, q_value: float, look: int, limi
     noticed = q_value <= NOTICED and is_material
     before, after = mix.before / mix.before.sum(), now / now.sum()
     most = int(np.abs(after - before).argmax())
-    moved = f"{mix.bins[most]} {before[most]:.0%} before, {after[most]:.0%} since"
+    was = "had the same companies grown older" if mix.before is mix.aged else "before"
+    moved = f"{mix.bins[most]} {before[most]:.0%} {was}, {after[most]:.0%} since"
     words = {True: "the mix has moved", False: "the mix may be moving"}[drifts] if noticed or drifts else "same mix"
     return Finding(
         "population", mix.name, mix.label, look,

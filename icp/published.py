@@ -185,9 +185,15 @@ class PublishedStore:
         return about[-1] if about else None
 
     def waiting(self) -> list[Decision]:
-        """The candidates that wait for a person, oldest first: held, and nothing decided since."""
+        """The candidates that wait for a person, oldest first: held, nothing decided since, none after it approved."""
         last = {(d.quarter, d.revision): d for d in self._decisions()}
-        return [decision for _, decision in sorted(last.items()) if decision.decision == "held"]
+        held = [decision for _, decision in sorted(last.items()) if decision.decision == "held"]
+        return [d for d in held if self.replaced_by(d.quarter, d.revision) is None]
+
+    def replaced_by(self, quarter: str, revision: int) -> Decision | None:
+        """The approval of a later revision of the same quarter, made from newer inputs; None where there is none."""
+        standing = self.standing_in(quarter)
+        return standing if standing and standing.revision > revision else None
 
     def standing_in(self, quarter: str) -> Decision | None:
         """The approval that stands for one quarter, in force now or not; None where nothing of it is approved."""
@@ -226,7 +232,8 @@ class PublishedStore:
         path = self.root / "approvals.jsonl"
         if not path.exists():
             return []
-        return [Decision(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_bytes().decode().split("\n")  # splitlines would cut a reason at U+2028 or U+0085
+        return [Decision(**json.loads(line)) for line in lines if line.strip()]
 
     def _write_current(self, decisions: list[Decision]) -> None:
         path = self.root / "current.json"

@@ -137,6 +137,27 @@ def test_a_form_answers_once_and_not_after_a_terminal_or_the_deadline(tmp_path: 
     assert decision and decision.decision == "lapsed"
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\r\n", "\x0c"])
+def test_a_reason_pasted_with_any_line_separator_leaves_the_log_readable(tmp_path: Path, odd: str) -> None:
+    settings, store = project(tmp_path)
+    publish(store, "2026Q1", "held")
+    reason = f"as agreed{odd}in the meeting"
+    answer_form(settings, "main", "2026Q1/r1", "approved", by=f"Ada{odd}L", reason=reason, now=HELD)
+    decision = store.decision_on("2026Q1", 1)
+    assert decision and decision.reason == reason and in_force(store) == "2026Q1/r1"
+
+
+def test_a_candidate_waits_no_longer_once_a_later_revision_of_its_quarter_is_approved(tmp_path: Path) -> None:
+    settings, store = project(tmp_path)
+    for quarter, decision in (("2026Q1", "approved"), ("2026Q2", "held"), ("2026Q2", "approved")):
+        publish(store, quarter, decision)
+    assert waiting(settings) == []
+    counted, told = answer_form(settings, "main", "2026Q2/r1", "approved", by="Ada", reason="late", now=HELD)
+    assert not counted and "2026Q2/r2 approved" in told and in_force(store) == "2026Q2/r2"
+    store.record_decision("2026Q2", 2, "rolled_back", by="Ada", reason="broke routing", at=HELD)
+    assert [candidate.name for candidate in waiting(settings)] == ["2026Q2/r1"]
+
+
 def test_rolling_back_puts_the_one_before_in_force_and_loses_nothing(tmp_path: Path) -> None:
     _, store = project(tmp_path)
     publish(store, "2026Q1", "approved")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from prefect.client.schemas.actions import ArtifactCreate
 
+from flows import deploying
 from flows.monitor import SomeIcpsNotWatched, artifact_key, monitor_all
 from icp.config import load
 from icp.errors import ConfigError
@@ -66,3 +68,20 @@ def test_every_published_icp_is_watched_though_one_fails(tmp_path: Path) -> None
     assert failure.value.exit_code == 2
     assert "2 of 2 ICPs" in str(failure.value)
     assert "north (exit 2)" in str(failure.value) and "big_south (exit 2)" in str(failure.value)
+
+
+@pytest.mark.parametrize(("there", "made"), [(["icp-dev", "my-icp"], True), (["icp"], False), ([], True)])
+def test_the_work_pool_is_made_unless_one_of_that_very_name_is_there(
+    there: list[str], made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def prefect(arguments: list[str], environment: dict[str, str]) -> str:
+        asked.append(arguments)
+        return json.dumps([{"name": name} for name in there])
+
+    (tmp_path / "icp.yml").write_text(TWO_ICPS)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setattr(deploying, "_prefect", prefect)
+    deploying.deploy(load(tmp_path), ROOT, automations=False)
+    assert (["work-pool", "create", "icp", "--type", "process"] in asked) == made

@@ -313,3 +313,39 @@ def test_an_icp_without_criteria_has_nothing_to_watch() -> None:
     report, _ = monitor(replace(watch(13), profile=empty), BEFORE, outcomes(200, 2), None)
     assert report.headline.startswith("Nothing to watch")
     assert report.state == "not enough data"
+
+
+# -- what ages by the calendar -----------------------------------------------------------------------------------------
+
+AGE = Attribute("company_age_years", "numeric", "firmographic", "Company age", cuts=(6, 11))
+AGE_BINS = (
+    Bin("b0", "under 6", upper=6), Bin("b1", "6-10", 6, 11), Bin("b2", "11 or more", 11), Bin("missing", "unknown"),
+)  # fmt: skip
+
+
+def seen(count: int, seed: int, *, year: int, founded: tuple[int, int]) -> pd.DataFrame:
+    """Outcomes of companies founded evenly over some years, looked at in one year."""
+    born = np.random.default_rng(seed).integers(*founded, count)
+    return outcomes(count, seed).assign(
+        company_age_years=(year - born).astype(float), observed_at=pd.Timestamp(f"{year}-06-01")
+    )
+
+
+def age_finding(before: pd.DataFrame, since: pd.DataFrame) -> Finding:
+    made = profile([(AGE, AGE_BINS, (40, 20, 0, 0))], quarter="2026Q2")
+    report, _ = monitor(Watch(made, "2026Q2/r1", "2026-09-30", 13), before, since, None)
+    return next(line.finding for line in report.lines if line.finding.name == AGE.name)
+
+
+def test_companies_that_only_grew_older_are_no_drift_nor_are_those_of_a_renewed_market() -> None:
+    before = seen(1600, 1, year=2024, founded=(2010, 2024))
+    same_companies = age_finding(before, seen(800, 2, year=2026, founded=(2010, 2024)))
+    assert same_companies.verdict == "ok"
+    assert "had the same companies grown older" in same_companies.sentence
+    assert age_finding(before, seen(800, 3, year=2026, founded=(2012, 2026))).verdict == "ok"
+
+
+def test_what_the_calendar_does_not_explain_is_still_drift() -> None:
+    before = seen(1600, 1, year=2024, founded=(2010, 2024))
+    assert age_finding(before, seen(800, 4, year=2026, founded=(1990, 2012))).verdict == "drift"
+    assert age_finding(before, seen(800, 5, year=2026, founded=(2019, 2026))).verdict == "drift"

@@ -38,11 +38,11 @@ def project(folder: Path, may_be_stale: str = "null") -> Settings:
     return config.load(folder / "icp.yml", {})
 
 
-def land(settings: Settings, day: datetime, *tables: str) -> None:
+def land(settings: Settings, day: datetime, *tables: str, source: str = "crm") -> None:
     lake = Lake(settings.lake)
     for table in tables:
-        rows = TableToLand(pa.table({"_row": [1]}), (SourceFile(f"{table}.csv", f"{table}{day}", 1),), "m")
-        staged = lake.stage_load(source="crm", effective_at=day, extracted_at=day, tables={table: rows})
+        rows = TableToLand(pa.table({"_row": [1]}), (SourceFile(f"{table}.csv", f"{source}{table}{day}", 1),), "m")
+        staged = lake.stage_load(source=source, effective_at=day, extracted_at=day, tables={table: rows})
         lake.accept(staged, {})
 
 
@@ -62,6 +62,24 @@ def test_it_waits_for_accounts_and_outcomes_and_for_nothing_else(tmp_path: Path)
     assert "accounts" not in str(waits.value) and "web_activity" not in str(waits.value)
     assert waits.value.exit_code == 75
     land(settings, JULY, "opportunities")  # midnight in New York: the first instant after the quarter
+    require_extracts(settings, "main", quarter)
+
+
+def test_half_of_a_table_that_two_sources_bring_is_not_the_table(tmp_path: Path) -> None:
+    crm = PROJECT[PROJECT.index("  crm:") : PROJECT.index("icps:")] % "null"
+    both = (PROJECT % "null").replace("icps:", crm.replace("  crm:", "  second_crm:") + "icps:")
+    (tmp_path / "icp.yml").write_text(both, encoding="utf-8")
+    settings = config.load(tmp_path / "icp.yml", {})
+    quarter = settings.calendar.quarter("2026Q2")
+    for late, there in (("crm", "second_crm"), ("second_crm", "crm")):
+        land(settings, JUNE, "accounts", "opportunities", source=late)
+        land(settings, JULY, "accounts", source=there)
+        with pytest.raises(NotYet, match=rf"opportunities .source {late}.: 2026-06-24"):
+            require_extracts(settings, "main", quarter)
+    land(settings, JULY, "opportunities", source="crm")
+    with pytest.raises(NotYet, match="source second_crm"):
+        require_extracts(settings, "main", quarter)
+    land(settings, JULY, "opportunities", source="second_crm")
     require_extracts(settings, "main", quarter)
 
 
