@@ -292,5 +292,5 @@ def _partial(outcome: Mapping[str, Any]) -> str:
     lines += [f"  {entry['account']}: {entry['said']}" for entry in outcome["failed"][:SHOWN_ROWS]]
     if outcome["differs_on_reading_back"]:
         lines.append(f"{len(outcome['differs_on_reading_back'])} of a sample read back otherwise than written.")
-    lines.append("The next `icp sync plan` tries refused rows again; `icp sync status --json` lists them all.")
+    lines.append("The next `icp sync plan` tries refused rows again; `icp sync status` with its name lists them all.")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import typer
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others reach it only if you change this.")
     ] = "127.0.0.1",

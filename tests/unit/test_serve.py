@@ -83,3 +83,13 @@ def test_an_address_that_is_taken_or_a_folder_without_pages_is_said(published: P
     with pytest.raises(ConfigError, match="icp refresh"), site(tmp_path / "empty", "127.0.0.1", 0):
         pass
     assert is_loopback("127.0.0.1") and is_loopback("localhost") and not is_loopback("0.0.0.0")
+
+
+def test_a_port_that_cannot_be_is_refused_in_words() -> None:
+    from typer.testing import CliRunner
+
+    from icp.cli import app
+
+    refused = CliRunner().invoke(app, ["serve", "--port", "99999"])
+    assert refused.exit_code == 2
+    assert "65535" in refused.output
