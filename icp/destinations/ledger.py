@@ -136,6 +136,11 @@ class Ledger:
             for a, old, new, ours, s, w, n in found
         ]
 
+    def refused_before(self, plan: str) -> set[str]:
+        """Accounts the CRM refused in another plan than this: that it refuses them again says nothing new."""
+        found = self._db.execute("select distinct account from rows where state = 'failed' and plan <> ?", (plan,))
+        return {account for (account,) in found}
+
     def counts(self, plan: str) -> dict[str, int]:
         """Rows by state."""
         return dict(self._db.execute("select state, count(*) from rows where plan = ? group by state", (plan,)))

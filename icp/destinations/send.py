@@ -17,7 +17,7 @@ from icp.destinations.ledger import OPEN, Ledger, Row
 from icp.errors import ConfigError, TryLater
 
 HOPELESS = 10
-"""So many rows refused and none written: the fault is not theirs."""
+"""So many rows refused for the first time and none written: the fault is not theirs."""
 NOT_THERE = "the CRM has no such account (deleted, merged or of another portal)"
 
 
@@ -51,6 +51,7 @@ class Sender:
         self._ready: deque[_Ready] = deque()
         self._lost = self._written = self._batches = 0
         self._refused: dict[str, str] = {}
+        self._refused_before = ledger.refused_before(plan.name)
 
     def run(self) -> None:
         """Send everything that is open.
@@ -142,7 +143,7 @@ class Sender:
 
     def _fail(self, refused: Mapping[str, str]) -> None:
         self._refused |= refused
-        if len(self._refused) >= HOPELESS and not self._written:
+        if len(self._refused.keys() - self._refused_before) >= HOPELESS and not self._written:
             self._reopen(list(self._refused))
             said = next(iter(self._refused.values()))
             raise ConfigError(f"The CRM refuses every row; the first time it said: {said}. {RESUME}")

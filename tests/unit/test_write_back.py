@@ -138,6 +138,22 @@ def test_a_crm_that_refuses_every_row_is_left_and_nothing_is_marked_failed(tmp_p
         assert _apply(desk)["rows"] == {"ok": 30}
 
 
+def test_rows_refused_before_do_not_hold_up_the_next_plan(tmp_path: Path) -> None:
+    """A second plan that holds nothing but rows the CRM refused already ends with them refused, and can be undone."""
+    bad = {str(1000 + n): "row" for n in range(12)}
+    crm = crm_of("hubspot", 40, bad=bad)
+    with serving_crm(crm) as server:
+        desk = desk_of(tmp_path, server.url)
+        planned(desk, "p1", wanted_of("hubspot", 40), crm)
+        with pytest.raises(PartialWriteBack, match="12 refused"):
+            _apply(desk)
+        again = planned(desk, "p2", wanted_of("hubspot", 40), crm)
+        assert sorted(again) == sorted(bad)
+        with pytest.raises(PartialWriteBack, match="12 refused"):
+            _apply(desk, "p2")
+        assert desk.ledger.unfinished() == []
+
+
 def test_a_wrong_key_is_told_without_showing_it(tmp_path: Path) -> None:
     crm = crm_of("hubspot", 3, token="another")
     with serving_crm(crm) as server:
