@@ -85,9 +85,12 @@ class PostHogApi:
             f"count(DISTINCT CASE WHEN {_text(key.from_)} <> '' THEN uuid END) AS {name}"
             for name, key in zip(keys, self.settings.company, strict=True)
         )
-        [row] = self._asked(
+        rows = self._asked(
             f"SELECT {seen}, count() AS events FROM events WHERE {self._within(start, end)}", (*keys, "events")
         )
+        if len(rows) != 1:
+            raise TryLater(f"PostHog answered a count with {len(rows)} rows. Run `icp doctor` again.")
+        [row] = rows
         return [key.from_ for key, count in zip(self.settings.company, row, strict=False) if row[-1] and not count]
 
     @property
@@ -172,7 +175,7 @@ class PostHogApi:
         answer: Mapping[str, Any] = self.client.call("POST", path, body=body)
         rows, there = answer.get("results"), answer.get("columns")
         lost = [name for name in columns if name not in (there or [])]
-        if not isinstance(rows, list) or lost or any(len(row) != len(columns) for row in rows):
+        if not isinstance(rows, list) or lost or any(not isinstance(r, list) or len(r) != len(columns) for r in rows):
             what = f"it lacks {', '.join(lost)}" if lost else "it holds no rows of the columns asked for"
             raise TryLater(f"PostHog answered in another shape: {what}. Run `icp doctor`, then `icp ingest` again.")
         return rows
