@@ -13,6 +13,7 @@ import typer
 
 from icp.cli_alerts import alert, runs
 from icp.cli_decisions import approve, reject, rollback
+from icp.cli_options import DEFAULT_PROJECT, AsJson, IcpName, Project, named_icp, settings_of
 from icp.cli_project import check, init, new_app
 from icp.cli_running import backfill, deploy, schedule, up
 from icp.cli_serve import serve
@@ -42,13 +43,6 @@ for _verb in (approve, reject, rollback, backfill, deploy, schedule, serve, up):
     app.command()(_verb)
 app.command()(doctor)
 app.command("fake-vendors")(fake_vendors)
-
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
-IcpName = Annotated[
-    str | None, typer.Option("--icp", help="Which ICP of the project; the only one, or main, if absent.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
-DEFAULT_PROJECT = Path("icp.yml")
 
 
 def main() -> None:
@@ -100,7 +94,7 @@ def ingest(
     from flows.by_hand import ingest_by_hand
     from flows.ingest import raise_if_refused
 
-    settings = _settings(project)
+    settings = settings_of(project)
     with _progress():
         result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
     raise_if_refused(result)
@@ -129,7 +123,7 @@ def refresh(
     from flows.by_hand import refresh_all_by_hand, refresh_by_hand
     from flows.refresh_words import all_as_json, as_json_object, in_words
 
-    settings = _settings(project)
+    settings = settings_of(project)
     if icp is not None or len(settings.icps) == 1:
         name = settings.default_icp() if icp is None else icp
         with _progress():
@@ -188,7 +182,7 @@ def monitor(
     from icp.errors import DriftFound
     from icp.serialize import to_json
 
-    settings = _settings(project)
+    settings = settings_of(project)
     with _progress():
         name = settings.default_icp() if icp is None else icp
         result = monitor_by_hand(settings, icp=name, as_of=as_of, now=datetime.now(UTC), plain=plain)
@@ -272,7 +266,7 @@ def quarantine_list(project: Project = DEFAULT_PROJECT, as_json: AsJson = False)
     """Every refused load with the rules it broke."""
     from flows.reading import quarantined
 
-    typer.echo(quarantined(_settings(project).lake, as_json=as_json))
+    typer.echo(quarantined(settings_of(project).lake, as_json=as_json))
 
 
 @quarantine_app.command("release")
@@ -285,7 +279,7 @@ def quarantine_release(
     from icp.lake import Lake
     from icp.sources.failures import settle_refusal
 
-    lake = Lake(_settings(project).lake)
+    lake = Lake(settings_of(project).lake)
     released = lake.release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
     settle_refusal(lake, released.source)
     typer.echo(f"{load_id} accepted.")
@@ -300,32 +294,15 @@ def quarantine_drop(
     """Forget a refused load; its extract stays where it is and the next ingest tries it again."""
     from icp.lake import Lake
 
-    Lake(_settings(project).lake).drop(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    Lake(settings_of(project).lake).drop(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
     typer.echo(f"{load_id} dropped; its extract is tried again by the next ingest.")
-
-
-def _settings(project: Path) -> Settings:
-    from icp.config import load
-
-    settings = load(project)
-    _prepare(settings.root)
-    return settings
 
 
 def _store(project: Path, icp: str | None) -> PublishedStore:
     from icp.published import PublishedStore
 
-    settings = _settings(project)
-    return PublishedStore(settings.lake, _named(settings, icp))
-
-
-def _named(settings: Settings, icp: str | None) -> str:
-    """The ICP meant; one that is no longer in icp.yml can be read as long as its history is there."""
-    if icp is None:
-        return settings.default_icp()
-    if not (settings.lake / "published" / icp).is_dir():
-        settings.icp(icp)
-    return icp
+    settings = settings_of(project)
+    return PublishedStore(settings.lake, named_icp(settings, icp))
 
 
 def _prepare(root: Path) -> None:

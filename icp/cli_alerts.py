@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from icp.config import Settings
+from icp.cli_options import DEFAULT_PROJECT, Project, settings_of
 
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
-DEFAULT_PROJECT = Path("icp.yml")
+if TYPE_CHECKING:
+    pass
 
 
 def alert(
@@ -26,7 +24,7 @@ def alert(
     from flows.alert_by_hand import due_now, test_messages, would_be_sent
     from icp.errors import DeliveryError
 
-    settings, now = _settings(project), datetime.now(UTC)
+    settings, now = settings_of(project), datetime.now(UTC)
     if dry_run:
         typer.echo(json.dumps(would_be_sent(settings, channel, now, test=test), indent=2, ensure_ascii=False))
         return
@@ -50,7 +48,7 @@ def runs(
     """Every ingest, refresh and monitor with its outcome, newest first; no Prefect needed."""
     from icp.runs import Ledger, as_line
 
-    found = Ledger(_settings(project).lake).newest(last)
+    found = Ledger(settings_of(project).lake).newest(last)
     if as_json:
         typer.echo(json.dumps({"schema_version": 1, "runs": found}, indent=2, ensure_ascii=False))
         return
@@ -58,12 +56,3 @@ def runs(
         typer.echo(as_line(run))
     if not found:
         typer.echo("No run yet.")
-
-
-def _settings(project: Path) -> Settings:
-    from flows.environment import prepare
-    from icp.config import load
-
-    settings = load(project)
-    prepare(settings.root.resolve())
-    return settings

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from icp.config import Settings
+from icp.cli_options import DEFAULT_PROJECT, IcpName, Project, named_icp, settings_of
 
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
-IcpName = Annotated[
-    str | None, typer.Option("--icp", help="Which ICP of the project; the only one, or main, if absent.")
-]
+if TYPE_CHECKING:
+    pass
+
 Reason = Annotated[str, typer.Option(help="Why; kept in the approvals log.")]
 By = Annotated[str | None, typer.Option(help="Who decides; the system user if absent.")]
-DEFAULT_PROJECT = Path("icp.yml")
 
 
 def approve(
@@ -56,8 +53,8 @@ def rollback(
     from icp.lake import Lake
     from icp.published import PublishedStore
 
-    settings = _settings(project)
-    store = PublishedStore(settings.lake, _named(settings, icp))
+    settings = settings_of(project)
+    store = PublishedStore(settings.lake, named_icp(settings, icp))
     with Lake(settings.lake).lock():
         answer = roll_back(store, to, by=by or getpass.getuser(), reason=reason, at=datetime.now(UTC))
         write_index(settings, store.icp)
@@ -77,27 +74,9 @@ def _decide(
     from icp.lake import Lake
     from icp.published import PublishedStore
 
-    settings = _settings(project)
-    store, who = PublishedStore(settings.lake, _named(settings, icp)), by or getpass.getuser()
+    settings = settings_of(project)
+    store, who = PublishedStore(settings.lake, named_icp(settings, icp)), by or getpass.getuser()
     with Lake(settings.lake).lock():
         answer = decide_by_hand(store, reference, decision, by=who, reason=reason, at=datetime.now(UTC))
         write_index(settings, store.icp)
     typer.echo(answer)
-
-
-def _settings(project: Path) -> Settings:
-    from flows.environment import prepare
-    from icp.config import load
-
-    settings = load(project)
-    prepare(settings.root.resolve())
-    return settings
-
-
-def _named(settings: Settings, icp: str | None) -> str:
-    """The ICP meant; one that is no longer in icp.yml can be decided on as long as its history is there."""
-    if icp is None:
-        return settings.default_icp()
-    if not (settings.lake / "published" / icp).is_dir():
-        settings.icp(icp)
-    return icp

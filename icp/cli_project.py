@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from icp.cli_options import DEFAULT_PROJECT, Project
+
 new_app = typer.Typer(no_args_is_help=True, help="Scaffold a feature, a source or a destination, with a passing test.")
 
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
 Name = Annotated[str, typer.Argument(help="In lower case, such as support_tickets.")]
-DEFAULT_PROJECT = Path("icp.yml")
 
 
 @new_app.command("feature")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from icp.config import Settings
+from icp.cli_options import DEFAULT_PROJECT, Project, settings_of
 
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
+if TYPE_CHECKING:
+    pass
+
 Home = Annotated[Path, typer.Option("--home", help="Folder with deployments.yaml and flows/.", show_default=True)]
-DEFAULT_PROJECT = Path("icp.yml")
 DEFAULT_HOME = Path()
 
 
@@ -29,7 +29,7 @@ def backfill(
     from flows.by_hand import backfill_by_hand
     from flows.progress import shown
 
-    settings = _settings(project)
+    settings = settings_of(project)
     with shown():
         done = backfill_by_hand(settings, icp=icp, first=first, last=last, now=datetime.now(UTC), plain=plain)
     for filled in done:
@@ -44,7 +44,7 @@ def deploy(
     """Put deployments.yaml, its work pool and, if asked, the automations on the server PREFECT_API_URL names."""
     from flows.deploying import deploy as put
 
-    for line in put(_settings(project), home, automations=automations):
+    for line in put(settings_of(project), home, automations=automations):
         typer.echo(line)
 
 
@@ -52,7 +52,7 @@ def schedule(project: Project = DEFAULT_PROJECT, home: Home = DEFAULT_HOME) -> N
     """Run the schedules of deployments.yaml in this one process, until it is stopped; no work pool, no worker."""
     from flows.deploying import keep_schedules
 
-    keep_schedules(_settings(project), home)
+    keep_schedules(settings_of(project), home)
 
 
 def up(
@@ -63,13 +63,4 @@ def up(
     """Start a Prefect server and a worker on this machine, deploy, and keep both running until stopped."""
     from flows.deploying import up as run
 
-    run(_settings(project), home, port, typer.echo)
-
-
-def _settings(project: Path) -> Settings:
-    from flows.environment import prepare
-    from icp.config import load
-
-    settings = load(project)
-    prepare(settings.root.resolve())
-    return settings
+    run(settings_of(project), home, port, typer.echo)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from icp.cli_options import DEFAULT_PROJECT, Project
 
 
 def serve(
@@ -13,7 +14,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; others reach it only if you change this.")
     ] = "127.0.0.1",
-    project: Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.")] = Path("icp.yml"),
+    project: Project = DEFAULT_PROJECT,
 ) -> None:
     """Show the published reports in a browser on this machine, read-only, until Ctrl-C."""
     from flows.serve import is_loopback, site

@@ -10,12 +10,10 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_PROJECT = Path("icp.yml")
+from icp.cli_options import DEFAULT_PROJECT, Project
 
 
-def doctor(
-    project: Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.")] = DEFAULT_PROJECT,
-) -> None:
+def doctor(project: Project = DEFAULT_PROJECT) -> None:
     """Check what a run needs: versions, disk, lock, and one cheap call per source for credentials and scopes."""
     from flows.doctor import check
     from icp.config import load

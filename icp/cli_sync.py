@@ -5,19 +5,17 @@ from __future__ import annotations
 import getpass
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from icp.cli_options import DEFAULT_PROJECT, AsJson, Project, settings_of
+
 if TYPE_CHECKING:
-    from icp.config import Settings
+    pass
 
 sync_app = typer.Typer(no_args_is_help=True, help="Write tiers back to a CRM: plan, apply, undo, status.")
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project's icp.yml.", show_default=True)]
 Destination = Annotated[str, typer.Argument(help="A destination of icp.yml.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
-DEFAULT_PROJECT = Path("icp.yml")
 
 
 @sync_app.command("plan")
@@ -25,7 +23,7 @@ def plan(name: Destination, project: Project = DEFAULT_PROJECT, as_json: AsJson 
     """Say what would be written, account by account. Sends nothing."""
     from flows import sync
 
-    with sync.at_desk(_settings(project), name) as desk:
+    with sync.at_desk(settings_of(project), name) as desk:
         found = sync.plan(desk)
     typer.echo(json.dumps(found, ensure_ascii=False) if as_json else sync.in_words(found, name))
 
@@ -43,7 +41,7 @@ def apply(
     """Approve a plan and carry it out, or go on with it. A plan that is done sends nothing."""
     from flows import sync
 
-    with sync.at_desk(_settings(project), name) as desk:
+    with sync.at_desk(settings_of(project), name) as desk:
         who = by or getpass.getuser()
         done = sync.apply(desk, plan_name, by=who, at=datetime.now(UTC), create=create_properties)
     typer.echo(json.dumps(done, ensure_ascii=False))
@@ -59,7 +57,7 @@ def undo(
     """Plan the way back from what a plan wrote. Sends nothing: apply the plan it names."""
     from flows import sync
 
-    with sync.at_desk(_settings(project), name) as desk:
+    with sync.at_desk(settings_of(project), name) as desk:
         found = sync.plan_undo(desk, plan_name)
     typer.echo(json.dumps(found, ensure_ascii=False) if as_json else sync.in_words(found, name))
 
@@ -69,15 +67,6 @@ def status(name: Destination, project: Project = DEFAULT_PROJECT) -> None:
     """Every plan of a destination with its approval and rows by state, as JSON lines, oldest first."""
     from flows import sync
 
-    with sync.at_desk(_settings(project), name, alone=False) as desk:
+    with sync.at_desk(settings_of(project), name, alone=False) as desk:
         for plan_name in desk.ledger.plans():
             typer.echo(json.dumps(sync.status(desk.ledger, plan_name), ensure_ascii=False))
-
-
-def _settings(project: Path) -> Settings:
-    from flows.environment import prepare
-    from icp.config import load
-
-    settings = load(project)
-    prepare(settings.root.resolve())
-    return settings

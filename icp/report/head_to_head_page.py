@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from icp.head_to_head import HeadToHead, Side
 from icp.profile import Estimate
 from icp.report.layout import html_environment
-from icp.report.wording import NAME_LIMIT, count, interval_number, interval_percent, interval_times, percent, times
+from icp.report.wording import NAME_LIMIT, count, interval_number, interval_times, rate_with_interval, times
 
 MOST_ACCOUNTS = 200
 TITLE_LIMIT = 400
@@ -34,16 +34,12 @@ def _rows(found: HeadToHead) -> list[tuple[str, str, str]]:
         ("Quarter", lambda s: s.quarter), ("Population", lambda s: s.population), ("Accounts", lambda s: count(s.accounts)),
         ("In the two best tiers", lambda s: count(s.best_accounts)),
         ("Won / opportunities", lambda s: f"{count(s.wins)} / {count(s.opportunities)}"),
-        ("Win rate [95% CI]", lambda s: _rate(s.base_rate)),
-        ("Win rate of the best tiers [95% CI]", lambda s: _rate(s.best_rate)),
+        ("Win rate [95% CI]", lambda s: rate_with_interval(s.base_rate)),
+        ("Win rate of the best tiers [95% CI]", lambda s: rate_with_interval(s.best_rate)),
         ("Lift of the best tiers [95% CI]", _lift),
         ("AUC on the quarter, of the ICP before [95% CI]", lambda s: _auc(s.auc)),
     )  # fmt: skip
     return [(label, said(found.one), said(found.other)) for label, said in words]
-
-
-def _rate(estimate: Estimate | None) -> str:
-    return f"{percent(estimate.value)} {interval_percent(estimate)}" if estimate else "not known"
 
 
 def _lift(side: Side) -> str:

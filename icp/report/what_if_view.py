@@ -11,8 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from icp.profile import Estimate, Profile
-from icp.report.wording import clean, count, interval_percent, percent, plural
+from icp.profile import Profile
+from icp.report.wording import clean, count, percent, plural, rate_with_interval
 from icp.what_if import Combination, WhatIf
 
 FIGURES = (
@@ -64,13 +64,10 @@ def _row(one: Combination, choices: int) -> tuple[str, ...]:
     wins = one.expected_wins
     expected = f"{count(wins.value)} [{count(wins.low)}–{count(wins.high)}]" if wins else "not known"
     return (
-        asked or "nothing", count(one.accounts), count(one.prospects), expected, _rate(one.precision), _rate(one.recall),
+        asked or "nothing", count(one.accounts), count(one.prospects), expected,
+        rate_with_interval(one.precision), rate_with_interval(one.recall),
         f"{count(one.wins)} / {count(one.opportunities)}",
     )  # fmt: skip
-
-
-def _rate(estimate: Estimate | None) -> str:
-    return f"{percent(estimate.value)} {interval_percent(estimate)}" if estimate else "not known"
 
 
 @cache

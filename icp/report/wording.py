@@ -84,6 +84,15 @@ def interval_percent(estimate: Estimate) -> str:
     return f"[{100 * estimate.low:.1f}–{100 * estimate.high:.1f}%]"
 
 
+def rate_with_interval(estimate: Estimate | None) -> str:
+    """A share with its interval, or that it is not known.
+
+    >>> rate_with_interval(Estimate(0.25, 0.2, 0.305))
+    '25.0% [20.0–30.5%]'
+    """
+    return f"{percent(estimate.value)} {interval_percent(estimate)}" if estimate else "not known"
+
+
 def interval_times(estimate: Estimate) -> str:
     """The interval of a multiplier.
 
