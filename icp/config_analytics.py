@@ -87,10 +87,18 @@ def _known_zone(name: str | None) -> str | None:
         raise ValueError(f"{name!r} is not a time zone; use an IANA name such as America/New_York or UTC") from None
 
 
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+NumberedId = Annotated[str, Field(pattern=r"^\d+$"), BeforeValidator(_number_as_text)]
+"""An id of digits, written with or without quotes."""
+
+
 class Ga4Settings(WebSection):
     """GA4's Data API. The key file of a service account is named in the environment, never in icp.yml."""
 
-    property_id: Annotated[str, Field(pattern=r"^\d+$")]
+    property_id: NumberedId
     base_url: str = "https://analyticsdata.googleapis.com"
     key_env: EnvironmentName = "GOOGLE_APPLICATION_CREDENTIALS"
     since: date | None = None
@@ -101,11 +109,6 @@ class Ga4Settings(WebSection):
     retry: RetrySection = RetrySection()
 
     _safe = field_validator("base_url")(safe_url)
-
-    @field_validator("property_id", mode="before")
-    @classmethod
-    def _a_number_is_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class EventSection(WebSection):
@@ -121,7 +124,7 @@ class EventSection(WebSection):
 class PostHogSettings(EventSection):
     """PostHog's query API, with a personal API key of scope `query:read`. Days are counted in PostHog; no event leaves it."""
 
-    project_id: Annotated[str, Field(pattern=r"^\d+$")]
+    project_id: NumberedId
     base_url: str = "https://us.posthog.com"
     key_env: EnvironmentName = "POSTHOG_PERSONAL_API_KEY"
     since: date | None = None
@@ -131,11 +134,6 @@ class PostHogSettings(EventSection):
     retry: RetrySection = RetrySection()
 
     _safe = field_validator("base_url")(safe_url)
-
-    @field_validator("project_id", mode="before")
-    @classmethod
-    def _a_number_is_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("company", mode="after")
     @classmethod

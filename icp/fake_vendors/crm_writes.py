@@ -10,11 +10,13 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
+
+from icp.fake_vendors.loopback import LoopbackServer, answering
 
 Refusal = Literal["row", "batch", "unnamed"]
 _HUBSPOT = re.compile(r"^/crm/(?:v3/|[a-z]+/2026-0[39]/)?(?:objects/)?companies(/batch/read|/batch/update)?$")
@@ -157,34 +159,20 @@ def _salesforce_type(name: str) -> str:
     return "boolean" if "is_target" in name else "double" if "score__c" in name else "string"
 
 
-class CrmServer(ThreadingHTTPServer):
+class CrmServer(LoopbackServer):
     """A WritableCrm on a port of this machine."""
 
-    daemon_threads = True
-
     def __init__(self, crm: WritableCrm) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.crm = crm
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that was killed or gave up is part of the play."""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
-
-@contextmanager
-def serving_crm(crm: WritableCrm) -> Iterator[CrmServer]:
+def serving_crm(crm: WritableCrm) -> AbstractContextManager[CrmServer]:
     """The server on a free port while the block runs."""
-    server = CrmServer(crm)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return answering(CrmServer(crm))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from icp.fake_vendors import technographics
 from icp.fake_vendors.ga4 import Ga4
 from icp.fake_vendors.hubspot import HubSpot
+from icp.fake_vendors.loopback import LoopbackServer, answering
 from icp.fake_vendors.portal import Portal
 from icp.fake_vendors.posthog import PostHog
 from icp.fake_vendors.protocol import Call, Protocol, Reply
@@ -60,13 +61,11 @@ class Script:
     salesforce: OrgRules = field(default_factory=OrgRules)
 
 
-class FakeVendors(ThreadingHTTPServer):
+class FakeVendors(LoopbackServer):
     """The server on one portal; `calls` counts what it was asked, `refused` what its limit turned away."""
 
-    daemon_threads = True
-
     def __init__(self, portal: Portal, script: Script, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(_Handler, port)
         self.portal, self.script = portal, script
         self.calls = self.refused = self.renewals = 0
         self.token = script.token
@@ -80,10 +79,6 @@ class FakeVendors(ThreadingHTTPServer):
         )
         self._window_start, self._in_window = time.monotonic(), 0
         self._lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def count(self) -> tuple[str | None, int]:
         """The fault of this call and how many calls the limit still allows (negative: it is over)."""
@@ -104,17 +99,9 @@ class FakeVendors(ThreadingHTTPServer):
             return self.token
 
 
-@contextmanager
-def serving(portal: Portal, script: Script | None = None) -> Iterator[FakeVendors]:
+def serving(portal: Portal, script: Script | None = None) -> AbstractContextManager[FakeVendors]:
     """The server on a free port of this machine while the block runs."""
-    server = FakeVendors(portal, script or Script())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return answering(FakeVendors(portal, script or Script()))
 
 
 class _Handler(BaseHTTPRequestHandler):

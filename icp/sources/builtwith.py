@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from icp.config import secret
-from icp.config_technographics import BuiltWithSettings
+from icp.config_technographics import BuiltWithSettings, WappalyzerSettings
 from icp.errors import ConfigError, TryLater
 from icp.sources.addresses import ADDRESS
 from icp.sources.http_client import Again, Meter, VendorClient, as_json
@@ -49,12 +49,19 @@ class Lookups(Manners):
     kept = "What was answered before is kept; the next `icp ingest` goes on behind it."
 
     def __init__(self, vendor: str, calls_per_second: float) -> None:
-        self._vendor, self.calls_per_second = vendor, calls_per_second
+        self.vendor, self.calls_per_second = vendor, calls_per_second
 
     def verdict(self, status: int, refusal: Refusal) -> Exception | None:
         if status == 402 or (status == 403 and "credit" in refusal.message.lower()):
-            return used_up(self._vendor)
-        return wrong_key(self._vendor) if status in (401, 403) else None
+            return used_up(self.vendor)
+        return wrong_key(self.vendor) if status in (401, 403) else None
+
+
+def lookup_client(settings: BuiltWithSettings | WappalyzerSettings, manners: Lookups) -> VendorClient:
+    """A client with the key icp.yml names; it cannot be renewed by us."""
+    return VendorClient(
+        manners.vendor, settings.base_url, settings.retry, lambda fresh: secret(settings.key_env), manners=manners
+    )
 
 
 class _Manners(Lookups):
@@ -71,13 +78,7 @@ class BuiltWith:
     def __init__(self, settings: BuiltWithSettings) -> None:
         for name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.connection"):
             logging.getLogger(name).addFilter(_REDACT)
-        self.client = VendorClient(
-            VENDOR,
-            settings.base_url,
-            settings.retry,
-            lambda fresh: secret(settings.key_env),
-            manners=_Manners(VENDOR, settings.calls_per_second),
-        )
+        self.client = lookup_client(settings, _Manners(VENDOR, settings.calls_per_second))
 
     def ask(self, domains: Sequence[str], meter: Meter, now: datetime) -> dict[str, Sequence[Record] | None]:
         """Technologies by domain; None where the answer leaves a domain out.

@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from icp.config import secret
 from icp.config_technographics import WappalyzerSettings
 from icp.errors import TryLater
 from icp.sources.addresses import ADDRESS
-from icp.sources.builtwith import Lookups, instant
-from icp.sources.http_client import Meter, VendorClient, as_json
+from icp.sources.builtwith import Lookups, instant, lookup_client
+from icp.sources.http_client import Meter, as_json
 from icp.sources.lookup_ledger import Record
 
 VENDOR = "Wappalyzer"
@@ -38,13 +37,7 @@ class Wappalyzer:
     """The calls a pull needs."""
 
     def __init__(self, settings: WappalyzerSettings) -> None:
-        self.client = VendorClient(
-            VENDOR,
-            settings.base_url,
-            settings.retry,
-            lambda fresh: secret(settings.key_env),
-            manners=_Manners(VENDOR, settings.calls_per_second),
-        )
+        self.client = lookup_client(settings, _Manners(VENDOR, settings.calls_per_second))
 
     def ask(self, domains: Sequence[str], meter: Meter, now: datetime) -> dict[str, Sequence[Record] | None]:
         """Technologies by domain; None where the site is still being looked at, or the answer leaves it out.
