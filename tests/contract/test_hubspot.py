@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
+from killing import killed_in_call, start_pull
 from portals import COMPANIES, DAY, DEALS, PERSON, TOKEN, company, deal, landed, portal, project
 
 from flows.doctor import check
@@ -210,44 +206,19 @@ def test_doctor_says_what_is_missing(tmp_path, monkeypatch) -> None:
     assert all("HUBSPOT_TOKEN is not set" in what for what in found)
 
 
-PULL = """
-import sys
-from datetime import datetime
-from pathlib import Path
-from icp.config import load
-from icp.lake import Lake
-from icp.sources import hubspot
-settings = load(Path(sys.argv[1]))
-lake = Lake(settings.lake)
-with lake.lock():
-    for staged in hubspot.pull(settings, "crm", lake, extracted_at=datetime.fromisoformat(sys.argv[2])):
-        lake.accept(staged, {})
-"""
-
-
 def test_killed_pulls_leave_what_one_clean_pull_leaves(tmp_path) -> None:
     with serving(portal(), Script(token=TOKEN, faults={}, slow_seconds=0.3)) as server:
         clean, killed = project(tmp_path / "clean", server.url), project(tmp_path / "killed", server.url)
         accepted(clean)
+        start = partial(start_pull, killed.root, "icp.sources.hubspot", "crm", DAY)
         for calls in (1, 4, 6):  # killed while that call is being answered
-            server.script.faults = {server.calls + calls: "slow"}
-            child = _start(killed.root)
-            aim = server.calls + calls
-            while server.calls < aim:
-                assert child.poll() is None
-                time.sleep(0.005)
-            os.kill(child.pid, signal.SIGKILL)
-            child.wait()
+            killed_in_call(server, calls, start)
         server.script.faults = {}
-        assert _start(killed.root).wait() == 0
+        assert start().wait() == 0
     assert landed(killed, "accounts") == landed(clean, "accounts")
     assert landed(killed, "opportunities") == landed(clean, "opportunities")
     assert [m.to_json()["load_id"] for m in Lake(killed.lake).loads()] == [m.load_id for m in Lake(clean.lake).loads()]
     assert not list(Lake(killed.lake).incoming.glob("*"))
-
-
-def _start(root: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", PULL, str(root), DAY.isoformat()], stderr=subprocess.DEVNULL)
 
 
 def test_no_address_and_no_key_is_written_anywhere(tmp_path, caplog) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from killing import killed_in_call, start_pull
 from orgs import MERGED, SECRET, account, opportunity, org, project, salesforce
 from portals import COMPANIES, DAY, DEALS, PERSON, company, deal, landed
 
@@ -227,44 +224,19 @@ def test_doctor_says_what_is_missing(tmp_path, monkeypatch) -> None:
     assert all("SALESFORCE_CLIENT_SECRET is not set" in what for what in found)
 
 
-PULL = """
-import sys
-from datetime import datetime
-from pathlib import Path
-from icp.config import load
-from icp.lake import Lake
-from icp.sources import salesforce
-settings = load(Path(sys.argv[1]))
-lake = Lake(settings.lake)
-with lake.lock():
-    for staged in salesforce.pull(settings, "crm", lake, extracted_at=datetime.fromisoformat(sys.argv[2])):
-        lake.accept(staged, {})
-"""
-
-
 def test_killed_pulls_leave_what_one_clean_pull_leaves(tmp_path) -> None:
     with salesforce(org(), Script(slow_seconds=0.3)) as server:
         clean, killed = (project(tmp_path / name, server.url, section=BULK) for name in ("clean", "killed"))
         accepted(clean)
+        start = partial(start_pull, killed.root, "icp.sources.salesforce", "crm", DAY)
         for calls in (3, 8):  # killed while that call is being answered
-            aim = server.calls + calls
-            server.script.faults = {aim: "slow"}
-            child = _start(killed.root)
-            while server.calls < aim:
-                assert child.poll() is None
-                time.sleep(0.005)
-            os.kill(child.pid, signal.SIGKILL)
-            child.wait()
+            killed_in_call(server, calls, start)
         server.script.faults = {}
-        assert _start(killed.root).wait() == 0
+        assert start().wait() == 0
     assert landed(killed, "accounts") == landed(clean, "accounts")
     assert landed(killed, "opportunities") == landed(clean, "opportunities")
     assert [load.load_id for load in Lake(killed.lake).loads()] == [load.load_id for load in Lake(clean.lake).loads()]
     assert not list(Lake(killed.lake).incoming.glob("*"))
-
-
-def _start(root) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", PULL, str(root), DAY.isoformat()], stderr=subprocess.DEVNULL)
 
 
 def test_no_address_and_no_secret_is_written_anywhere(tmp_path, caplog) -> None:

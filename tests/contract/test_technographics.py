@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from killing import killed_in_call, start_pull
 from sites import COMPANIES, DAY, KEY, SOURCE, landed, looked_up, portal, project, sighting, with_accounts
 
 from flows.doctor import check
@@ -283,34 +280,13 @@ def test_no_key_and_nobodys_address_is_written_anywhere(tmp_path, caplog, kind) 
     assert "jane.doe" not in told
 
 
-PULL = """
-import sys
-from datetime import datetime
-from pathlib import Path
-from icp.config import load
-from icp.lake import Lake
-from icp.sources import domain_lookup
-settings = load(Path(sys.argv[1]))
-lake = Lake(settings.lake)
-with lake.lock():
-    for staged in domain_lookup.pull(settings, "technographics", lake, extracted_at=datetime.fromisoformat(sys.argv[2])):
-        lake.accept(staged, {})
-"""
-
-
 def test_killed_pulls_lose_no_answer_and_never_the_count(tmp_path) -> None:
     held = portal()
     with serving(held, Script(token=KEY, slow_seconds=0.3)) as server:
         settings = with_accounts(project(tmp_path, "builtwith", server.url))
+        start = partial(start_pull, tmp_path, "icp.sources.domain_lookup", "technographics", DAY)
         for calls in (2, 2):  # killed while that call is being answered
-            server.script.faults = {server.calls + calls: "slow"}
-            child = subprocess.Popen([sys.executable, "-c", PULL, str(tmp_path), DAY.isoformat()])
-            aim = server.calls + calls
-            while server.calls < aim:
-                assert child.poll() is None
-                time.sleep(0.005)
-            os.kill(child.pid, signal.SIGKILL)
-            child.wait()
+            killed_in_call(server, calls, start)
         answers = tmp_path / "lake/source_state/technographics/answers.jsonl"
         kept = answers.read_bytes()
         answers.write_bytes(kept + b'{"number": 99, "dom')  # killed in the middle of a line
