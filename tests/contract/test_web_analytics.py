@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 
 import pandas as pd
 import pytest
@@ -12,6 +15,7 @@ from flows.doctor import check
 from flows.ingest import ingest, raise_if_refused
 from icp.errors import ConfigError, TryLater
 from icp.fake_vendors.ga4 import service_account
+from icp.fake_vendors.loopback import LoopbackServer, answering
 from icp.fake_vendors.server import FAULTS, Script, serving
 from icp.fake_vendors.visits import COLUMNS
 from icp.lake import Lake
@@ -149,6 +153,32 @@ def test_a_vendor_that_answers_html_is_for_later(connect, kind) -> None:
     with serving(portal(), script(kind, faults=dict.fromkeys(range(1, 9), "html"))) as server:
         with pytest.raises(TryLater, match=r"answered HTML \(3 attempts\)"):
             raise_if_refused(ingest(connect(server, kind), source="web", extracted_at=NOW))
+
+
+class _Oddly(BaseHTTPRequestHandler):
+    """PostHog, were its rows of another shape: `rows` answers the first query rightly and the others with these."""
+
+    rows: object = ()
+
+    def do_POST(self) -> None:
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["query"]["query"]
+        columns = re.findall(r"AS (one|said_\d|events)", query)
+        is_first = columns == ["one"]
+        body = json.dumps({"columns": columns, "results": [[1]] if is_first else self.rows}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("rows", [[], [None], [[1, 2], [3, 4]], [7]])
+def test_an_answer_of_another_shape_is_said_by_doctor(connect, rows) -> None:
+    with answering(LoopbackServer(type("Oddly", (_Oddly,), {"rows": rows}))) as server:
+        found = [finding.what for finding in check(connect(server, "posthog")) if not finding.ok]
+    assert len(found) == 1 and "PostHog answered" in found[0]
 
 
 def test_a_vendor_that_is_down_is_for_later(connect, monkeypatch) -> None:
