@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
+from icp.config_base import NAME_PATTERN
 from icp.errors import ConfigError
 
 Location = tuple[int | str, ...]
@@ -82,6 +83,8 @@ def explain(path: Path, document: Any, model: type[BaseModel], error: Validation
 def _what(model: type[BaseModel], location: Location, kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return unknown(str(location[-1]), _keys_at(model, location[:-1]))
+    if kind == "string_pattern_mismatch" and NAME_PATTERN in message:
+        return "is not a name. Use small letters, digits and underscores, a letter first, such as `emea_large`."
     if kind == "missing":
         return "is required. Add it."
     return message.removeprefix("Value error, ").removesuffix(".") + "."
