@@ -26,7 +26,7 @@ def rerun_crashed() -> Automation:
     """
     return Automation(
         name="icp: run crashed runs again",
-        description="A killed refresh, ingest or look for drift leaves nothing half done; the same run is put on the schedule again.",
+        description="A killed refresh, ingest or look for drift leaves nothing half done; the same run is scheduled again.",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},
             match={"prefect.resource.id": "prefect.flow-run.*"},
