@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.local_server import wait_for_server
+from flows.local_server import local_server, wait_for_server
 from icp.errors import ConfigError, TryLater
 
 if TYPE_CHECKING:
@@ -55,13 +55,21 @@ def _pools(listed: str) -> set[str]:
 def keep_schedules(settings: Settings, home: Path) -> None:
     """Serve every deployment of deployments.yaml from this process until it is stopped.
 
+    Where PREFECT_API_URL names no server one is started beside it: the embedded one that Prefect would bring up knows no
+    schedules.
+
     Raises:
         ConfigError: there is no deployments.yaml in `home`.
+        IcpError: the server did not come up.
     """
-    from prefect import serve
-
+    _file(home)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until Prefect listens for it: end the server as well
     os.environ.update({k: v for k, v in _environment(settings, home).items() if k not in os.environ})
-    serve(*served(settings, home), limit=1)
+    with local_server() as ready:
+        ready()
+        from prefect import serve  # reads where the server is when it is imported
+
+        serve(*served(settings, home), limit=1)
 
 
 def served(settings: Settings, home: Path) -> list[Any]:
