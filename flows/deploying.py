@@ -60,12 +60,12 @@ def keep_schedules(settings: Settings, home: Path) -> None:
 
     Raises:
         ConfigError: there is no deployments.yaml in `home`.
-        IcpError: the server did not come up.
+        TryLater: the server did not come up.
     """
     _file(home)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until Prefect listens for it: end the server as well
     os.environ.update({k: v for k, v in _environment(settings, home).items() if k not in os.environ})
-    with local_server() as ready:
+    with local_server(schedules=True) as ready:
         ready()
         from prefect import serve  # reads where the server is when it is imported
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from icp.cli_running import backfill, deploy, schedule, up
 from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
 from icp.cli_sync import sync_app
-from icp.errors import IcpError
+from icp.errors import IcpError, ServerLost
 
 if TYPE_CHECKING:
     from icp.config import Settings
@@ -49,6 +50,11 @@ def main() -> None:
     """Entry point: user errors are one message and an exit code of their own, never a traceback."""
     try:
         app(standalone_mode=False)
+    except ServerLost as error:
+        _say(f"error: {error}")
+        sys.stdout.flush()
+        # Prefect's client would go on for minutes, at worst for most of an hour: every event of the run once more.
+        os._exit(error.exit_code)
     except IcpError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
@@ -91,10 +97,10 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Land what is new, gate it, keep it or quarantine it."""
+    settings = settings_of(project)  # before anything of Prefect: it reads its environment when it is imported
     from flows.by_hand import ingest_by_hand
     from flows.ingest import raise_if_refused
 
-    settings = settings_of(project)
     with _progress():
         result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
     raise_if_refused(result)
@@ -120,10 +126,10 @@ def refresh(
     as_json: AsJson = False,
 ) -> None:
     """Re-derive the ICPs of a quarter and publish what changed, how sure we are, and the rescored accounts."""
+    settings = settings_of(project)
     from flows.by_hand import refresh_all_by_hand, refresh_by_hand
     from flows.refresh_words import all_as_json, as_json_object, in_words
 
-    settings = settings_of(project)
     if icp is not None or len(settings.icps) == 1:
         name = settings.default_icp() if icp is None else icp
         with _progress():
@@ -177,12 +183,12 @@ def monitor(
     fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 4 while anything drifts.")] = False,
 ) -> None:
     """Say whether anything moved since the ICP in force was made: who comes, what wins, how well tiers separate."""
+    settings = settings_of(project)
     from flows.by_hand import monitor_by_hand
     from flows.monitor import as_text
     from icp.errors import DriftFound
     from icp.serialize import to_json
 
-    settings = settings_of(project)
     with _progress():
         name = settings.default_icp() if icp is None else icp
         result = monitor_by_hand(settings, icp=name, as_of=as_of, now=datetime.now(UTC), plain=plain)
@@ -318,7 +324,7 @@ def _progress() -> Any:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
