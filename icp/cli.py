@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ from icp.cli_alerts import alert, runs
 from icp.cli_decisions import approve, reject, rollback
 from icp.cli_options import DEFAULT_PROJECT, AsJson, IcpName, Project, named_icp, settings_of
 from icp.cli_project import check, init, new_app
+from icp.cli_quarantine import quarantine_app
 from icp.cli_running import backfill, deploy, schedule, up
 from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
@@ -32,7 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps your Ideal Customer Profile true. Start with: icp demo",
 )
-quarantine_app = typer.Typer(no_args_is_help=True, help="Loads a gate refused: nothing of them is lost.")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(new_app, name="new")
 app.add_typer(sync_app, name="sync")
@@ -265,43 +264,6 @@ def version() -> None:
     from icp import __version__
 
     typer.echo(__version__)
-
-
-@quarantine_app.command("list")
-def quarantine_list(project: Project = DEFAULT_PROJECT, as_json: AsJson = False) -> None:
-    """Every refused load with the rules it broke."""
-    from flows.reading import quarantined
-
-    typer.echo(quarantined(settings_of(project).lake, as_json=as_json))
-
-
-@quarantine_app.command("release")
-def quarantine_release(
-    load_id: str,
-    reason: Annotated[str, typer.Option(help="Why the load is good after all; kept in its manifest.")],
-    project: Project = DEFAULT_PROJECT,
-) -> None:
-    """Accept a refused load as it is."""
-    from icp.lake import Lake
-    from icp.sources.failures import settle_refusal
-
-    lake = Lake(settings_of(project).lake)
-    released = lake.release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
-    settle_refusal(lake, released.source)
-    typer.echo(f"{load_id} accepted.")
-
-
-@quarantine_app.command("drop")
-def quarantine_drop(
-    load_id: str,
-    project: Project = DEFAULT_PROJECT,
-    reason: Annotated[str, typer.Option(help="Why; kept in quarantine's log.")] = "",
-) -> None:
-    """Forget a refused load; its extract stays where it is and the next ingest tries it again."""
-    from icp.lake import Lake
-
-    Lake(settings_of(project).lake).drop(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
-    typer.echo(f"{load_id} dropped; its extract is tried again by the next ingest.")
 
 
 def _store(project: Path, icp: str | None) -> PublishedStore:

@@ -2,7 +2,7 @@
 
 A project as `icp init` lays it down, its daily ingest moved to every minute. One way after the other starts whatever it
 needs, waits until an extract has landed by itself, and is ended as a supervisor would end it (SIGTERM); then a second
-extract arrives and the same way is started once more.
+extract arrives and the same way is started once more. Last, a run by hand loses its server in the middle.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import pandas as pd
 
 from benchmarks.campaigns.runner import arguments, write_table
 from icp import config
+from icp.demo import create
 from icp.lake import Lake
 from icp.scaffold.project import init
 
@@ -49,11 +50,31 @@ def campaign(folder: Path) -> pd.DataFrame:
             (project / f"accounts_{number}.csv").write_text(f"id,name\n{number},Acme {number}\n", encoding="utf-8")
             rows.append({"way": name, "turn": turn, **_tried(project, start)})
             print(rows[-1], flush=True)
+    for turn, is_lost in (("its server is killed", True), ("run again", False)):
+        rows.append({"way": "icp ingest", "turn": turn, **_with_a_server(folder / "lost", is_lost=is_lost)})
+        print(rows[-1], flush=True)
     return pd.DataFrame(rows)
 
 
+def _with_a_server(project: Path, *, is_lost: bool) -> dict[str, Any]:
+    """An ingest by hand of the small demo company under a server; killed once the first of some eighty loads has landed."""
+    if not project.exists():
+        create(project, accounts=1_000)
+    before, environment, began = _loads(project), _environment(project), time.monotonic()
+    with ExitStack() as things:
+        address, server = things.enter_context(_server(project, environment))
+        named = environment | {"PREFECT_API_URL": address}
+        process = things.enter_context(_process(["icp.cli", "ingest"], project, named))
+        while is_lost and _loads(project) == before:
+            time.sleep(0.2)
+        if is_lost:
+            _kill(server)
+        code = process.wait(3_600)
+    return _row(project, before, time.monotonic() - began, str(code))
+
+
 def _tried(project: Path, start: Way) -> dict[str, Any]:
-    before, began, code = _loads(project), time.monotonic(), None
+    before, began, code = _loads(project), time.monotonic(), "none within 60 s"
     with ExitStack() as things:
         process = start(things, project, _environment(project))
         while _loads(project) == before and time.monotonic() - began < PATIENCE:
@@ -63,10 +84,14 @@ def _tried(project: Path, start: Way) -> dict[str, Any]:
             _until_the_ledger_ends(project)
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(60)
+                code = str(process.wait(60))
+    return _row(project, before, waited, code if process is not None else "0")
+
+
+def _row(project: Path, before: int, seconds: float, code: str) -> dict[str, Any]:
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((project / "lake/runs").glob("*.json"))]
     return {
-        "landed": _loads(project) - before, "after_s": round(waited, 1), "exit": code if process is not None else 0,
+        "landed": _loads(project) - before, "after_s": round(seconds, 1), "exit": code,
         "outcomes": ", ".join(sorted({run["outcome"] for run in runs})),
         "never_ended": sum(run["ended"] is None for run in runs),
     }  # fmt: skip
@@ -117,12 +142,12 @@ def _by_schedule_alone(things: ExitStack, project: Path, environment: dict[str, 
 
 
 def _by_schedule_on_a_server(things: ExitStack, project: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    named = environment | {"PREFECT_API_URL": things.enter_context(_server(project, environment))}
+    named = environment | {"PREFECT_API_URL": things.enter_context(_server(project, environment))[0]}
     return things.enter_context(_process(["icp.cli", "schedule"], project, named))
 
 
 def _by_deploy_and_worker(things: ExitStack, project: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    named = environment | {"PREFECT_API_URL": things.enter_context(_server(project, environment))}
+    named = environment | {"PREFECT_API_URL": things.enter_context(_server(project, environment))[0]}
     subprocess.run([sys.executable, "-m", "icp.cli", "deploy"], cwd=project, env=named, check=True, capture_output=True)
     whereabouts = {"ICP_HOME": str(project), "ICP_PROJECT": "icp.yml"}
     return things.enter_context(_process(["prefect", "worker", "start", "--pool", "icp"], project, named | whereabouts))
@@ -145,17 +170,17 @@ WAYS: dict[str, Way] = {
 
 
 @contextmanager
-def _server(project: Path, environment: dict[str, str]) -> Iterator[str]:
+def _server(project: Path, environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     port = _free_port()
     address = f"http://127.0.0.1:{port}/api"
     words = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
-    with _process(words, project, environment):
+    with _process(words, project, environment) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=2):
                 break
             time.sleep(0.5)
-        yield address
+        yield address, process
 
 
 @contextmanager
@@ -180,6 +205,13 @@ def _process(words: list[str], project: Path, environment: dict[str, str]) -> It
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _kill(server: subprocess.Popen[bytes]) -> None:
+    """Without a word, and what it started as well."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="utf-8").split()
+    for pid in (server.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -20,14 +20,9 @@ from icp.profile import Attribute
 from icp.publication import (
     FORMULA_STARTS,
     coverage,
-    fallers,
-    movers,
-    net_new,
-    not_icp,
     read_accounts,
     read_history,
     read_migration,
-    risers,
     spreadsheet_safe,
     write_candidate,
     write_csv,
@@ -37,6 +32,7 @@ from icp.publication import (
 from icp.report import verdict_sentence
 from icp.report.sayings import icp_markdown, mql_sql
 from icp.serialize import from_json, profile_from_yaml
+from icp.tier_lists import fallers, movers, net_new, not_icp, risers
 from icp.verdicts import ProfileDiff
 
 TIERS = ("A", "B", "C", "D")
