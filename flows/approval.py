@@ -6,6 +6,7 @@ waits for days must hold no place in the queue of refreshes (docs/adr/0016).
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,8 +57,11 @@ def icp_approval(project: str = "icp.yml", icp: str = "main", revision: str = ""
         standing = settled_by(PublishedStore(settings.lake, icp), quarter, int(number or 0))
         return f"Nothing to decide. {in_words(standing)}" if standing else f"{revision} is not published."
     _show(settings, candidate)
+    question = "\n\n".join(
+        (_question(candidate), *_verdict(settings, candidate), "All of it is in this run's artifact.")
+    )
     form = suspend_flow_run(
-        wait_for_input=ApprovalForm.with_initial_data(description=_question(candidate)),
+        wait_for_input=ApprovalForm.with_initial_data(description=question),
         timeout=_patience(candidate, datetime.now(UTC)),
         key=_key(candidate),
     )
@@ -86,7 +90,7 @@ def _question(candidate: Waiting) -> str:
     until = f" Without an answer by {candidate.until:%Y-%m-%d %H:%M} UTC it lapses." if candidate.until else ""
     return (
         f"**ICP {candidate.icp}, candidate {candidate.name}.** Held: {candidate.reason.rstrip('.')}. The ICP in force "
-        f"serves meanwhile.{until} What changed is in this run's artifact."
+        f"serves meanwhile.{until}"
     )
 
 
@@ -95,8 +99,20 @@ def _key(candidate: Waiting) -> str:
     return f"icp-{candidate.icp}-{candidate.name}-approval".replace("_", "-").replace("/", "-").lower()
 
 
+def _verdict(settings: Settings, candidate: Waiting) -> tuple[str, ...]:
+    """What changed, as a sentence, where the revision says so: enough for most answers."""
+    path = _folder(settings, candidate) / "diff.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    sentence = (found.get("comparison") or {}).get("sentence")
+    return (str(sentence),) if sentence else ()
+
+
+def _folder(settings: Settings, candidate: Waiting) -> Path:
+    return settings.lake / "published" / candidate.icp / candidate.name
+
+
 def _show(settings: Settings, candidate: Waiting) -> None:
-    folder = settings.lake / "published" / candidate.icp / candidate.name
+    folder = _folder(settings, candidate)
     body = (folder / "diff.md").read_text(encoding="utf-8")
     markdown = f"{_question(candidate)}\n\n{body}\n\nReport: `{folder / 'report.html'}`\n"
     create_markdown_artifact(markdown=markdown, key=_key(candidate), description=f"{candidate.name} waits for approval")

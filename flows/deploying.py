@@ -38,7 +38,9 @@ def deploy(settings: Settings, home: Path, *, automations: bool) -> list[str]:
     environment = _environment(settings, home)
     if POOL not in _pools(_prefect(["work-pool", "ls", "--output", "json"], environment)):
         _prefect(["work-pool", "create", POOL, "--type", "process"], environment)
-    _prefect(["deploy", "--prefect-file", str(_file(home)), "--all"], environment)
+    _prefect(
+        ["deploy", "--prefect-file", str(_file(home)), "--all"], environment, home
+    )  # entrypoints are read from there
     lines = [f"work pool {POOL}", *(f"deployment {entry['name']}" for entry in _deployments(home))]
     if automations:
         from flows.automations import apply
@@ -146,10 +148,10 @@ def _running(arguments: list[str], environment: dict[str, str]) -> Iterator[subp
             process.wait()
 
 
-def _prefect(arguments: list[str], environment: dict[str, str]) -> str:
+def _prefect(arguments: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        env=environment, capture_output=True, text=True, check=False,
+        env=environment, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no reason given"]

@@ -118,6 +118,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         with pytest.MonkeyPatch.context() as patched, temporary_settings({PREFECT_API_URL: running.url}):
             for name, value in environment.items():
                 patched.setenv(name, value)
+            patched.chdir(project)  # anywhere but where flows/ is
             deploy(config.load(project), ROOT, automations=True)
         yield running
     finally:
