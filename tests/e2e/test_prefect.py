@@ -222,24 +222,28 @@ def test_a_held_candidate_is_asked_for_once_and_a_form_answers_it(server: Server
 
 
 @pytest.mark.usefixtures("worker")
-def test_drift_starts_an_ingest_and_a_refused_load_fails_it_and_prefect_hears_of_both(
+def test_two_ingests_started_at_once_by_drift_queue_and_prefect_hears_of_the_refused_load(
     server: Server, project: Path
 ) -> None:
-    """The automation of flows/automations.py, fired by the event a look for drift emits."""
+    """Started by the automation of flows/automations.py, fired by the event a look for drift emits."""
     newest = (project / "extracts/crm/deals_2026-10-02.jsonl").read_text().splitlines()
     (project / "extracts/crm/deals_2026-10-05.jsonl").write_text("\n".join(newest + newest[:3]) + "\n")
-    runs = {
-        "flows": {"name": {"any_": ["icp-ingest"]}},
-        "flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}},
-    }
-    assert server.post("/flow_runs/filter", runs) == []
     server.post("/events", [{
         "occurred": datetime.now(UTC).isoformat(), "event": "icp.drift.detected", "id": str(uuid4()),
-        "resource": {"prefect.resource.id": "icp.main"}, "payload": {"key": "concept/employees"},
-    }])  # fmt: skip
-    (run,) = wait_until(lambda: server.post("/flow_runs/filter", runs), 60, "the ingest")
-    assert run["created_by"]["type"] == "AUTOMATION"
-    ended(server, run["id"], "FAILED")
+        "resource": {"prefect.resource.id": f"icp.{icp}"}, "payload": {"key": "concept/employees"},
+    } for icp in ("main", "other")])  # fmt: skip
+
+    def both() -> list[dict[str, Any]]:
+        flow = {"flows": {"name": {"any_": ["icp-ingest"]}}}
+        runs = [
+            r for r in server.post("/flow_runs/filter", flow) if (r["created_by"] or {}).get("type") == "AUTOMATION"
+        ]
+        return runs if len(runs) == 2 and all(run["end_time"] for run in runs) else []
+
+    first, second = sorted(wait_until(both, 240, "the end of both"), key=lambda run: str(run["start_time"]))
+    assert first["state_type"] == "FAILED" and first["end_time"] <= second["start_time"]
+    ledger = [json.loads(path.read_text()) for path in sorted((project / "lake/runs").glob("*.json"))]
+    assert 5 not in {run["exit_code"] for run in ledger}
     told = event(server, "icp.gate.failed")
     assert told["run"] == "ingest" and "1 refused" in told["reason"]
 
