@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from icp.errors import IcpError, NotYet, ServerLost
 
 UNREACHABLE = ("Failed to reach API", "Timed out while attempting to connect to ephemeral")
+NEEDED_ANYWAY = ("dbt.cli.main", "great_expectations")  # seconds to load, while our server comes up
 
 if TYPE_CHECKING:
     from flows.backfill import Backfilled
@@ -131,8 +133,8 @@ def _server() -> Iterator[None]:
         yield
         return
     with local_server() as ready:
-        import great_expectations  # noqa: F401  what every run needs anyway: the server comes up meanwhile
-
+        for library in NEEDED_ANYWAY:
+            import_module(library)
         ready()
         with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
             try:
