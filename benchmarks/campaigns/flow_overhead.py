@@ -1,8 +1,8 @@
 """What Prefect costs: `icp refresh` under a flow, minus the same steps called plainly, on the same small company.
 
 Three ways under Prefect: by hand, where the run brings up a server of its own, the first time in a project (which makes the
-server's tables) and later; and against a server that is up already, as scheduled runs find it. Wall time on a busy machine says more about its neighbours; CPU seconds (all child processes
-included) say what the work is.
+server's tables) and later; and against a server that is up already, as scheduled runs find it. Wall time on a busy machine
+says more about its neighbours; CPU seconds (all child processes included) say what the work is.
 """
 
 from __future__ import annotations
