@@ -125,9 +125,10 @@ def _project(folder: Path) -> Path:
 
 def _environment(project: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "ICP_"))}
+    silent = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     quick = {"PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
     root = str(Path(__file__).resolve().parents[2])
-    return {**own, **quick, "PREFECT_HOME": str(project / ".prefect"), "DO_NOT_TRACK": "1", "PYTHONPATH": root}
+    return {**own, **quick, **silent, "PREFECT_HOME": str(project / ".prefect"), "PYTHONPATH": root}
 
 
 # -- the ways ----------------------------------------------------------------------------------------------------------
