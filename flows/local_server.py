@@ -53,6 +53,7 @@ def local_server(*, schedules: bool = False) -> Iterator[Callable[[], None]]:
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
         env={
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **os.environ,
             **({} if schedules else {f"PREFECT_SERVER_SERVICES_{n}_ENABLED": "false" for n in FOR_SCHEDULES}),
         },
