@@ -27,12 +27,17 @@ GOOD = (200, 201, 207)
 class Again(Exception):
     """This attempt failed in a way that often passes; `wait` is what the vendor asked for.
 
-    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way.
+    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way. `undone`: it
+    surely did not carry the call out.
     """
 
-    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False) -> None:
+    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False, undone: bool = False) -> None:
         super().__init__(what)
-        self.wait, self.unpaid = wait, unpaid
+        self.wait, self.unpaid, self.undone = wait, unpaid, undone
+
+
+class Unanswered(Exception):
+    """The answer to a call that changes something was lost: whether it was carried out is not known."""
 
 
 class Refused(ConfigError):
@@ -73,6 +78,9 @@ def as_json(answer: httpx.Response, shape: type = dict) -> Any:
     return content
 
 
+_Call = tuple[str, str, dict[str, Any], Callable[[httpx.Response], Any], Meter | None]
+
+
 class VendorClient:
     """Calls to one vendor.
 
@@ -80,6 +88,7 @@ class VendorClient:
         vendor: The vendor's name, for messages.
         server_time: The `Date` of the first answer: the vendor's own clock when the pull began; None before.
         headers: Those of the last answer.
+        calls: How many were sent, repetitions included.
     """
 
     def __init__(
@@ -99,6 +108,7 @@ class VendorClient:
         self.vendor = vendor
         self.server_time: str | None = None
         self.headers = httpx.Headers()
+        self.calls = 0
         self._retry = retry
         self._token = token
         self._base = base_url
@@ -124,11 +134,12 @@ class VendorClient:
         headers: Mapping[str, str] | None = None,
         read: Callable[[httpx.Response], Any] = as_json,
         meter: Meter | None = None,
+        safe: bool = True,
     ) -> Any:
         """What `read` makes of the answer of one call: its JSON object where nothing is said.
 
         Args:
-            method: GET or POST.
+            method: GET, POST or PATCH.
             path: Below the base URL.
             params: The query.
             body: Sent as JSON.
@@ -136,28 +147,24 @@ class VendorClient:
             read: Raises `Again` for an answer that is not whole, which is then asked for again; what else it raises is
                 a refusal.
             meter: Counts the attempts.
+            safe: Whether it may be repeated though it may have been carried out. One that changes something may not.
 
         Raises:
+            Unanswered: What became of a call that is not `safe` is not known.
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
             ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
         request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
-            return self._repeated(method, path, request, read, meter)
+            return self._repeated((method, path, request, read, meter), safe)
         except _Expired as refusal:
             raise ConfigError(str(refusal)) from None
         except Again as problem:
             attempts = f"{self._retry.attempts} attempts"
-            raise TryLater(f"{self.vendor} could not be read: {problem} ({attempts}). {self._manners.kept}") from None
+            done = f"{self.vendor} could not be {self._manners.done}"
+            raise TryLater(f"{done}: {problem} ({attempts}). {self._manners.kept}") from None
 
-    def _repeated(
-        self,
-        method: str,
-        path: str,
-        request: dict[str, Any],
-        read: Callable[[httpx.Response], Any],
-        meter: Meter | None,
-    ) -> Any:
+    def _repeated(self, call: _Call, safe: bool) -> Any:
         fresh = False
         for attempt in stamina.retry_context(
             on=_wait,
@@ -169,13 +176,21 @@ class VendorClient:
         ):
             with attempt:
                 try:
-                    return self._once(method, path, request, read, meter, fresh)
+                    return self._tried(call, safe, fresh)
                 except _Expired:
                     if fresh:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
-                    return self._once(method, path, request, read, meter, fresh)
+                    return self._tried(call, safe, fresh)
         raise AssertionError("the retries end in an answer or an error")
+
+    def _tried(self, call: _Call, safe: bool, fresh: bool) -> Any:
+        try:
+            return self._once(*call, fresh)
+        except Again as problem:
+            if safe or problem.undone:
+                raise
+            raise Unanswered(str(problem)) from None
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
@@ -196,18 +211,19 @@ class VendorClient:
         sent["params"] = {**(request["params"] or {}), **self._manners.parameters(token)} or None
         if meter is not None:
             meter.reserve()
+        self.calls += 1
         try:
             answer = self._http.request(method, base + path, **sent)
         except httpx.ConnectError as problem:
             _free(meter)
-            raise Again(f"the connection failed ({type(problem).__name__})") from None
+            raise Again(f"the connection failed ({type(problem).__name__})", undone=True) from None
         except httpx.TimeoutException:
             raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
             raise Again(f"the connection failed ({type(problem).__name__})") from None
         self.headers = answer.headers
         self._note_limits(answer.headers)
-        if answer.status_code not in GOOD:
+        if answer.status_code not in (*GOOD, *self._manners.told):
             _free(meter)
             raise self._problem(answer, f"{method} {path}")
         try:
@@ -229,12 +245,13 @@ class VendorClient:
         if manners.is_used_up(status, refusal):
             return self._spent()
         if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
-            return Again(f"it answered {status}{said}", number(answer.headers.get("retry-after")))
+            wait = number(answer.headers.get("retry-after"))
+            return Again(f"it answered {status}{said}", wait, undone=status == 429)
         if manners.is_expired(status, refusal):
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            said = f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}"
+            said = f"{self.vendor} lets this key not {manners.verb} {what}{code}{said}. {manners.more_rights}"
         else:
             said = f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`."
         return Refused(said, refusal.code)
@@ -246,10 +263,8 @@ class VendorClient:
             return Refusal()
 
     def _spent(self) -> TryLater:
-        return TryLater(
-            f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next `icp ingest` "
-            f"after the limit is renewed ({self._manners.renewed}) repeats it."
-        )
+        later = self._manners.later.format(renewed=self._manners.renewed)
+        return TryLater(f"{self.vendor}: the daily limit of calls is used up. {later}")
 
     def redacted(self, text: str) -> str:
         """The text without any credential used so far."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from write_back_desk import COLUMNS, crm_of, desk_of, planned, wanted_of
+from write_back_desk import COLUMNS, NOW, crm_of, desk_of, planned, wanted_of
 
 from flows import sync
-from icp.destinations.crm import as_text
+from icp.destinations.destination import as_text
 from icp.errors import ConfigError, PartialWriteBack, TryLater
 from icp.fake_vendors.crm_writes import WritableCrm, serving_crm
 
-NOW = datetime(2026, 10, 6, tzinfo=UTC)
 N = 450
 
 
@@ -119,7 +117,7 @@ def test_a_lost_property_stops_before_anything_is_sent_and_is_made_on_request(tm
     with serving_crm(crm) as server:
         desk = desk_of(tmp_path, server.url)
         wanted = planned(desk, "p1", wanted_of("hubspot", 30), crm)
-        with pytest.raises(ConfigError, match=r"lacks the properties icp_fit_score.*--create-properties"):
+        with pytest.raises(ConfigError, match=r"lacks icp_fit_score.*--create-properties"):
             _apply(desk)
         assert crm.writes == 0
         _apply(desk, create=True)
