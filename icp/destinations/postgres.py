@@ -67,7 +67,7 @@ class Postgres:
         except (
             TryLater
         ) as problem:  # the transaction may have been committed: the table is read before it is tried again
-            raise Unanswered(str(problem)) from None
+            raise Unanswered(str(problem).removesuffix(f" {RESUME}").rstrip(".")) from None
         return Written({account: None})
 
     def close(self) -> None:

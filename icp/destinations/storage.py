@@ -1,7 +1,8 @@
 """A folder in object storage, or behind any URL fsspec knows: the list as Parquet and CSV, and a note saying which it is.
 
-Each file is put whole, the note (`<list>.json`: list, rows, size and hash of each file) last: who reads the note first and
-compares the sizes never takes half a list for a whole one.
+Each file is put whole. The note (`<list>.json`: list, rows, size and hash of each file) is put before them, saying what is
+coming, and after them: who reads it first and compares the sizes never takes half a list for a whole one, and a run that was
+killed between the files is known from somebody's change.
 """
 
 from __future__ import annotations
@@ -55,12 +56,14 @@ class Storage:
         made = {} if name is None else self._files(name)
         try:
             with self._speaking() as (files, folder):
-                if name is None:
-                    self._remove(files, folder)
+                coming = {"schema_version": SCHEMA_VERSION, "list": self._found(files, folder), "coming": name}
+                _put(files, f"{folder}/{self._note}", _as_json(coming))
                 for file, data in made.items():
                     _put(files, f"{folder}/{file}", data)
+                if name is None:
+                    self._remove(files, folder)
         except TryLater as problem:  # it may have been put all the same: it is read before it is put again
-            raise Unanswered(str(problem)) from None
+            raise Unanswered(str(problem).removesuffix(f" {RESUME}").rstrip(".")) from None
         return Written({account: None})
 
     def close(self) -> None:
@@ -82,7 +85,7 @@ class Storage:
         made = {f"{self._list}.{kind}": makers[kind]() for kind in self._formats}
         about = {file: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for file, data in made.items()}
         note = {"schema_version": SCHEMA_VERSION, "list": name, "rows": pq.read_metadata(kept).num_rows, "files": about}
-        return {**made, self._note: json.dumps(note, indent=2, sort_keys=True).encode()}
+        return {**made, self._note: _as_json(note)}
 
     @property
     def _note(self) -> str:
@@ -92,7 +95,8 @@ class Storage:
         """The list that is there; None where nothing is, FOREIGN where it is not as we would have left it."""
         try:
             note = json.loads(files.cat_file(f"{folder}/{self._note}"))
-            found, about = str(note["list"]), dict(note["files"])
+            found: str | None = note["list"]
+            about = {} if "coming" in note else dict(note["files"])
             whole = all(files.size(f"{folder}/{file}") == told["bytes"] for file, told in about.items())
         except FileNotFoundError:
             if scheme_of(self._url) in ARROW:
@@ -108,9 +112,12 @@ class Storage:
         return [*(f"{self._list}.{kind}" for kind in self._formats), self._note]
 
     def _remove(self, files: Any, folder: str) -> None:
-        for file in reversed(self._names()):
-            if files.exists(f"{folder}/{file}"):
-                files.rm_file(f"{folder}/{file}")
+        for path in (f"{folder}/{file}" for file in self._names()):
+            try:
+                files.rm_file(path)
+            except OSError:  # it was not there, or is gone but the folder could not be kept
+                if files.exists(path):
+                    raise
 
     @contextmanager
     def _speaking(self) -> Iterator[tuple[Any, str]]:
@@ -119,6 +126,10 @@ class Storage:
             if self._opened is None:
                 self._opened = file_system(self._place, self._url, self._settings)
             yield self._opened
+
+
+def _as_json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=2, sort_keys=True).encode()
 
 
 def _put(files: Any, path: str, data: bytes) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,8 @@ def _amazon(settings: StorageSettings) -> Any:
     import pyarrow.fs as arrow
 
     endpoint = settings.endpoint_url or ""
+    if endpoint:  # storage that is not Amazon's seldom takes the checksums its newer clients add to what they put
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     scheme, _, host = endpoint.partition("://")
     keys: dict[str, Any] = {}
     if settings.key_env is not None and settings.secret_env is not None:
