@@ -191,6 +191,8 @@ def in_words(content: Mapping[str, Any], destination: str) -> str:
 
 
 def _changes(row: Mapping[str, Any]) -> str:
+    if list(row["new"]) == ["row"]:
+        return "leaves the list" if row["new"]["row"] is None else "changed" if row["old"].get("row") else "new"
     return "; ".join(f"{n}: {_short(row['old'].get(n))} → {_short(v)}" for n, v in row["new"].items())
 
 

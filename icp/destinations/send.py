@@ -22,7 +22,7 @@ from icp.errors import ConfigError, TryLater
 HOPELESS = 10
 """So many rows refused for the first time with none written between them: the fault may not be theirs."""
 NOT_THERE = "the CRM has no such account (deleted, merged or of another portal)"
-LOST_PROPERTY = re.compile(r"does ?n[o']?t exist|no such column|invalid_field", re.IGNORECASE)
+LOST_PROPERTY = re.compile(r"does ?n[o']?t[ _]exist|no such column|invalid_field", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def bucket(url: str, path: str = "lists/icp", **other: str) -> str:
     names = {"key_env": "STORE_KEY", "secret_env": "STORE_SECRET"} | other
-    return f"kind: storage, url: 's3://{path}', storage: {{endpoint_url: '{url}', key_env: {names['key_env']}, secret_env: {names['secret_env']}, timeout_seconds: 2}}"
+    how = f"endpoint_url: '{url}', key_env: {names['key_env']}, secret_env: {names['secret_env']}, timeout_seconds: 2"
+    return f"kind: storage, url: 's3://{path}', storage: {{{how}}}"
 
 
 @pytest.fixture(params=["bucket", "folder"])
@@ -104,7 +105,7 @@ def test_a_put_that_broke_off_between_the_files_goes_on(tmp_path: Path) -> None:
     publish(settings, "2026Q3", accounts(a=81, b=20))
     name = plan(settings)["plan"]
     (there / "accounts.csv.part").mkdir()  # Parquet goes through, CSV does not
-    with pytest.raises(TryLater, match="does not answer.*goes on where this one stopped"):
+    with pytest.raises(TryLater, match=r"does not answer.*goes on where this one stopped"):
         apply(settings, name)
     note = json.loads((there / "accounts.json").read_text())
     assert note["list"].startswith("2026Q2 r1 ") and note["coming"].startswith("2026Q3 r1 ")

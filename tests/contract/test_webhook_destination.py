@@ -66,7 +66,7 @@ def test_a_batch_whose_answer_is_lost_is_recognised_when_it_comes_again(
     publish(settings, "2026Q2", accounts(**first))
     name = plan(settings)["plan"]
     receiver.script = ["answer", fault, fault]  # as often as it is tried
-    with pytest.raises(TryLater, match="does not take a batch of 3 rows.*goes on where this one stopped") as said:
+    with pytest.raises(TryLater, match=r"does not take a batch of 3 rows.*goes on where this one stopped") as said:
         apply(settings, name)
     assert "s3cr3t" not in str(said.value)
     done = receiver.carried_out

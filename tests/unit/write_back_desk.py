@@ -70,12 +70,14 @@ def wanted_of(kind: str, accounts: int) -> dict[str, Values]:
     }
 
 
-def planned(desk: Desk, name: str, wanted: dict[str, Values], crm: WritableCrm) -> dict[str, Values]:
+def planned(
+    desk: Desk, name: str, wanted: dict[str, Values], crm: WritableCrm, told: dict[str, Any] | None = None
+) -> dict[str, Values]:
     """Put a plan into the ledger; answers what it writes, by account."""
     kind = desk.section.kind
     holds = {a: {n: as_text(r.get(n)) for n in COLUMNS[kind]} for a, r in crm.records.items()}
     found = plan_changes(wanted, holds, desk.ledger.held(), riders=RIDERS[kind], replace=True)
-    desk.ledger.add_plan(name, content(kind), found.rows)
+    desk.ledger.add_plan(name, told or content(kind), found.rows)
     return {row.account: row.new for row in found.rows}
 
 
