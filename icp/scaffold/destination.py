@@ -7,6 +7,10 @@ from pathlib import Path
 from icp.scaffold.writing import Scaffold, require_macro, require_name, require_own, template, write_new
 
 
+_SENDING = """destinations:
+  {name}: {{kind: webhook, list: {name}, url_env: {upper}_URL, secret_env: {upper}_SECRET}}"""
+
+
 def new_destination(dbt_project: Path, name: str) -> Scaffold:
     """Write the serving model `sync_<name>`, its page with a unit test and an exposure, and its outbound suite.
 
@@ -37,5 +41,8 @@ def _next_steps(written: tuple[Path, ...], name: str) -> tuple[str, ...]:
         f"{sql}: choose the columns and rows {name} is sent, under the names it uses.",
         f"{page}: describe them and their types, and name the owner of the exposure.",
         f"{suite}: allow exactly these columns; what the suite refuses stops the revision.",
-        f"icp refresh: the revision holds destinations/sync_{name}.parquet. Point the loader of {name} at it.",
+        f"icp refresh: the revision holds destinations/sync_{name}.parquet.",
+        "icp.yml: say how it is sent (webhook, postgres or storage), or point a loader of your own at that file:\n"
+        + _SENDING.format(name=name, upper=name.upper()),
+        f"icp sync plan {name}: what would be sent; `icp sync apply {name} PLAN` sends it.",
     )

@@ -153,6 +153,19 @@ def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: 
     assert "destinations/sync_helpdesk.parquet" in json.dumps(listed)
     assert manifest["exposures"]["exposure.icp.helpdesk"]["depends_on"]["nodes"] == ["model.icp.sync_helpdesk"]
 
+    page = (ROOT / "docs/how-to/add-a-destination.md").read_text(encoding="utf-8")
+    sending = page.split("```yaml\n")[1].split("```")[0].replace("/srv", str(laid_down))
+    config = laid_down / "icp.yml"
+    config.write_text(config.read_text(encoding="utf-8") + sending, encoding="utf-8")
+    plan = json.loads(icp_here("sync", "plan", "helpdesk", "--json", home=laid_down).stdout)
+    assert not (laid_down / "helpdesk").exists()
+    assert json.loads(icp_here("sync", "apply", "helpdesk", plan["plan"], home=laid_down).stdout)["rows"] == {"ok": 1}
+    assert (
+        pd.read_csv(laid_down / "helpdesk/helpdesk.csv", dtype=str)["account_id"].tolist()
+        == sent["account_id"].tolist()
+    )
+    assert "nothing to write" in icp_here("sync", "plan", "helpdesk", home=laid_down).stdout
+
 
 def test_a_new_source_lands_through_its_own_suite(laid_down: Path, tmp_path: Path) -> None:
     shutil.copytree(laid_down, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target", "lake"))
