@@ -6,7 +6,6 @@ from pathlib import Path
 
 from icp.scaffold.writing import Scaffold, require_macro, require_name, require_own, template, write_new
 
-
 _SENDING = """destinations:
   {name}: {{kind: webhook, list: {name}, url_env: {upper}_URL, secret_env: {upper}_SECRET}}"""
 

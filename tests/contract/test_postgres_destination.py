@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import PASSWORD, PostgresServer, postgres_server
 from published_lists import accounts, apply, last_plan, plan, project, publish, taken_back, told
 
+from benchmarks.postgres_server import PASSWORD, PostgresServer, is_installed, postgres_server
 from icp.config import Settings
 from icp.errors import ConfigError, TryLater
+
+pytestmark = pytest.mark.skipif(not is_installed(), reason="PostgreSQL is not installed")
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 SERVER = next((path for path in map(shutil.which, ("pg_ctl", "/usr/lib/postgresql/15/bin/pg_ctl")) if path), None)
 USER = {"user": "postgres"} if os.geteuid() == 0 else {}
 PASSWORD = "pg-secret-do-not-print"
+
+
+def is_installed() -> bool:
+    return SERVER is not None and shutil.which("psql") is not None
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,8 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """It runs while the block does; the test is skipped where there is none."""
-    if SERVER is None or not shutil.which("psql"):
-        pytest.skip("PostgreSQL is not installed")
+    """It runs while the block does; there must be one (`is_installed`)."""
+    assert SERVER is not None
     home = Path("/tmp") / f"icp-pg-{os.getpid()}"  # a socket's path may be 107 characters long
     home.mkdir(mode=0o777)
     home.chmod(0o777)
