@@ -63,7 +63,7 @@ class Sender:
         self._pending: deque[Row] = deque(ledger.rows(plan.name, *OPEN))
         self._ready: deque[_Ready] = deque()
         self._lost = self._batches = self._decided = self._blamed = 0
-        self._vetted = False
+        self._vetted = True  # whoever starts a run has asked for the properties
         self._streak: dict[str, str] = {}
         self._refused_before = ledger.refused_before(plan.name)
 
@@ -93,26 +93,28 @@ class Sender:
 
     def _fill(self) -> bool:
         """Read until a batch is ready; whether anything is."""
-        while self._pending and len(self._ready) < self._there.batch:
-            rows = [self._pending.popleft() for _ in range(min(self._there.batch, len(self._pending)))]
-            ready, _ = self._read(rows)
-            self._ready.extend(ready)
+        while self._pending and len(self._ready) < self._size():
+            self._read([])
         return bool(self._ready)
 
-    def _read(self, rows: Sequence[Row]) -> tuple[list[_Ready], set[str]]:
-        """What is still to be written to these rows, and the states of those that are settled by what was read."""
-        held = self._there.read([row.account for row in rows], self._plan.columns)
-        ready: list[_Ready] = []
-        settled: dict[str, tuple[str, str]] = {}
-        for row in rows:
-            now = held.get(row.account)
-            found = ("missing", NOT_THERE) if now is None else self._judge(row, now)
-            if isinstance(found, _Ready):
-                ready.append(found)
-            else:
-                settled[row.account] = found
-        self._settle(settled)
-        return ready, {state for state, _ in settled.values()}
+    def _read(self, first: Sequence[Row]) -> tuple[list[_Ready], set[str]]:
+        """Read these rows, and as many others as one call takes; what is still to be written to the others is ready then.
+
+        Answers what is still to be written to the first ones, and the states of those that are settled by what was read.
+        """
+        others = [self._pending.popleft() for _ in range(min(self._there.batch - len(first), len(self._pending)))]
+        rows = {row.account: row for row in (*first, *others)}
+        held = self._there.read(list(rows), self._plan.columns)
+        found: dict[str, _Ready | tuple[str, str]] = {
+            account: ("missing", NOT_THERE) if account not in held else self._judge(row, held[account])
+            for account, row in rows.items()
+        }
+        self._settle({account: what for account, what in found.items() if not isinstance(what, _Ready)})
+        self._ready.extend(what for row in others if isinstance(what := found[row.account], _Ready))
+        asked = [found[row.account] for row in first]
+        return [what for what in asked if isinstance(what, _Ready)], {
+            what[0] for what in asked if not isinstance(what, _Ready)
+        }
 
     def _judge(self, row: Row, now: Values) -> _Ready | tuple[str, str]:
         """What is still to be written to a row; without anything, its state and a note."""
@@ -186,7 +188,7 @@ class Sender:
             return
         self._streak |= {a: said for a, said in refused.items() if a not in self._refused_before}
         if len(self._streak) >= HOPELESS and not self._another_goes_through():
-            self._require_properties(self._streak)
+            self._require_properties(self._streak, again=True)
             self._reopen(self._streak)
             said = next(iter(self._streak.values()))
             raise ConfigError(f"The destination refuses every row; the first time it said: {said}. {RESUME}")
@@ -212,7 +214,7 @@ class Sender:
     def _isolate(self, batch: list[_Ready], answer: Rejected) -> None:
         """Find one row that spoils the batch; the others go back to be sent, topped up, with the next one."""
         everybody, names_nobody, gone_through = list(batch), answer.culprit is None, False
-        if LOST_PROPERTY.search(answer.message) or not self.wrote:
+        if LOST_PROPERTY.search(answer.message):
             self._require_properties(ready.account for ready in everybody)
         while answer.culprit is None and len(batch) > 1:
             half, rest = batch[: len(batch) // 2], batch[len(batch) // 2 :]
@@ -241,9 +243,9 @@ class Sender:
             rows = ready
         return rows, answer
 
-    def _require_properties(self, accounts: Iterable[str]) -> None:
-        """Once between two writes."""
-        if self._vetted:
+    def _require_properties(self, accounts: Iterable[str], *, again: bool = False) -> None:
+        """Once between two writes that went through."""
+        if self._vetted and not again:
             return
         self._vetted = True
         if lost := self._there.lacking(self._plan.columns):

@@ -57,9 +57,8 @@ class Storage:
         try:
             with self._speaking() as (files, folder):
                 coming = {"schema_version": SCHEMA_VERSION, "list": self._found(files, folder), "coming": name}
-                _put(files, f"{folder}/{self._note}", _as_json(coming))
-                for file, data in made.items():
-                    _put(files, f"{folder}/{file}", data)
+                for file, data in [(self._note, _as_json(coming)), *made.items()]:
+                    self._put(files, f"{folder}/{file}", data)
                 if name is None:
                     self._remove(files, folder)
         except TryLater as problem:  # it may have been put all the same: it is read before it is put again
@@ -119,6 +118,16 @@ class Storage:
                 if files.exists(path):
                     raise
 
+    def _put(self, files: Any, path: str, data: bytes) -> None:
+        """One file, whole or not at all: object storage does that by itself, a folder by a rename."""
+        if scheme_of(self._url) not in ("file", "local"):
+            with files.open(path, "wb") as file:
+                file.write(data)
+            return
+        files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(f"{path}.part", data)
+        files.mv(f"{path}.part", path)
+
     @contextmanager
     def _speaking(self) -> Iterator[tuple[Any, str]]:
         self.calls += 1
@@ -130,14 +139,3 @@ class Storage:
 
 def _as_json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, indent=2, sort_keys=True).encode()
-
-
-def _put(files: Any, path: str, data: bytes) -> None:
-    """One file, whole or not at all: object storage does that by itself, a folder by a rename."""
-    if type(files).__name__ != "LocalFileSystem":
-        with files.open(path, "wb") as file:
-            file.write(data)
-        return
-    files.makedirs(files._parent(path), exist_ok=True)
-    files.pipe_file(f"{path}.part", data)
-    files.mv(f"{path}.part", path)

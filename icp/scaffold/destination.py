@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from icp.errors import ConfigError
 from icp.scaffold.writing import Scaffold, require_macro, require_name, require_own, template, write_new
 
 _SENDING = """destinations:
@@ -21,6 +22,8 @@ def new_destination(dbt_project: Path, name: str) -> Scaffold:
     require_own(dbt_project)
     require_name(name, "destination")
     require_macro(dbt_project, "export_destination")
+    if found := [path.relative_to(dbt_project.parent) for path in (dbt_project / "models").rglob(f"sync_{name}.sql")]:
+        raise ConfigError(f"{found[0].as_posix()} exists already; nothing was written. Choose another name.")
     words = {"name": name, "label": name.replace("_", " ").capitalize()}
     serving, root = dbt_project / "models/serving", dbt_project.parent
     written = write_new(

@@ -60,8 +60,8 @@ def test_a_batch_refused_as_a_whole_loses_only_its_bad_rows(tmp_path: Path) -> N
 
 
 def test_a_lost_answer_while_a_bad_row_is_looked_for_blames_nobody(tmp_path: Path) -> None:
-    # properties, read, whole batch refused, properties again; the answer about the first half is lost
-    crm = crm_of("hubspot", 100, bad={"1010": "unnamed"}, faults={5: "lost"})
+    # properties, read, whole batch refused; the answer about the first half is lost
+    crm = crm_of("hubspot", 100, bad={"1010": "unnamed"}, faults={4: "lost"})
     with serving_crm(crm) as server:
         desk = desk_of(tmp_path, server.url)
         wanted = planned(desk, "p1", wanted_of("hubspot", 100), crm)
@@ -193,8 +193,8 @@ def test_bad_rows_side_by_side_do_not_pass_for_a_crm_that_refuses_everything(tmp
 
 
 def test_a_refusal_is_an_answer_and_lost_ones_around_it_are_not_in_a_row(tmp_path: Path) -> None:
-    # properties, read, batch refused, properties; then every half's answer is lost once and read back
-    crm = crm_of("hubspot", 100, bad={"1010": "unnamed"}, faults={5: "500", 8: "500", 11: "500", 14: "500"})
+    # properties, read, batch refused; then every half's answer is lost once and read back
+    crm = crm_of("hubspot", 100, bad={"1010": "unnamed"}, faults={4: "500", 7: "500", 10: "500", 13: "500"})
     with serving_crm(crm) as server:
         desk = desk_of(tmp_path, server.url, attempts=2)
         planned(desk, "p1", wanted_of("hubspot", 100), crm)
@@ -204,7 +204,7 @@ def test_a_refusal_is_an_answer_and_lost_ones_around_it_are_not_in_a_row(tmp_pat
 
 def test_a_lost_answer_does_not_cost_what_is_known_about_a_bad_row(tmp_path: Path) -> None:
     calls = []
-    for number, faults in enumerate(({}, {6: "lost"}, {7: "500"})):
+    for number, faults in enumerate(({}, {5: "lost"}, {6: "500"})):
         crm = crm_of("hubspot", 100, bad={"1066": "unnamed"}, faults=faults)
         with serving_crm(crm) as server:
             desk = desk_of(tmp_path / str(number), server.url)
