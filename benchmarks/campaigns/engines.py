@@ -68,12 +68,9 @@ def compared(engine: str, version: str, revisions: list[Path], scored: Iterable[
 
 
 def _differs(ours: pd.Series, theirs: pd.Series) -> pd.Series:
-    left, right = (column.astype(object).where(column.notna(), None) for column in (ours, theirs))
-    return pd.Series([_plain(a) != _plain(b) for a, b in zip(left, right, strict=True)], index=ours.index)
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    kind = "float64" if pd.api.types.is_numeric_dtype(theirs) else "string"
+    left, right = ours.astype(kind), theirs.astype(kind)
+    return ~((left == right).fillna(False) | (left.isna() & right.isna())).astype(bool)
 
 
 def _furthest(ours: pd.Series, theirs: pd.Series) -> float:

@@ -7,6 +7,7 @@ the list does not have are left alone. asyncpg comes with Prefect.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -152,6 +153,8 @@ class Postgres:
                 raise ConfigError(
                     f"{self._section.dsn_env} holds no postgresql://user:password@host/database."
                 ) from None
+            if isinstance(problem, ValueError):  # a value that cannot be what its column is, such as a list
+                raise self._unfit(str(problem)) from None
             raise TryLater(f"PostgreSQL does not answer ({type(problem).__name__}). {RESUME}") from None
 
     def _explained(self, problem: Any) -> ConfigError | TryLater:
@@ -162,8 +165,11 @@ class Postgres:
             return ConfigError(f"PostgreSQL refuses the login ({said}). Check {self._section.dsn_env}. {RESUME}")
         if state == "42P10":
             said = f"{KEY} is neither its primary key nor unique"
+        return self._unfit(f"{state}, {said}")
+
+    def _unfit(self, said: str) -> ConfigError:
         return ConfigError(
-            f"The list does not fit the table {self._section.table} ({state}, {said}). Nothing was changed in it. Mend the "
+            f"The list does not fit the table {self._section.table} ({said[:SHOWN]}). Nothing was changed in it. Mend the "
             f"table, or name one that does not exist: it is made. {RESUME}"
         )
 
@@ -174,7 +180,12 @@ def _records(file: Path) -> Iterator[tuple[Any, ...]]:
 
     for batch in pq.ParquetFile(file).iter_batches():
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield tuple(value.replace("\x00", "") if isinstance(value, str) else value for value in row)
+            yield tuple(_plain(value) for value in row)
+
+
+def _plain(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
+    return text.replace("\x00", "") if isinstance(text, str) else text
 
 
 def _type(field: pa.Field) -> str:

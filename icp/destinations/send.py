@@ -87,7 +87,8 @@ class Sender:
         the batches go through, which finds such rows in the fewest calls (Hwang 1972: a power of two)."""
         if not self._blamed:
             return self._there.batch
-        return min(self._there.batch, 1 << int(math.log2(self._decided / self._blamed)))
+        most = self._there.batch
+        return min(most, 1 << int(math.log2((self._decided + most) / self._blamed)))  # one batch of good ones to begin with
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,10 @@ class Webhook:
 
     def __init__(self, section: WebhookDestination, room: Room) -> None:
         url = secret(section.url_env) if section.url_env else section.url or ""
-        self._target = Target(url, section.allow_private, section.retry.timeout_seconds, section.retry.attempts)
+        retry = section.retry
+        self._target = Target(
+            url, section.allow_private, retry.timeout_seconds, retry.attempts, retry.first_wait_seconds
+        )
         self._secret, self._list = secret(section.secret_env), section.list
         self._held, self._clock = room.ledger.held, room.clock
         self.batch, self.calls = section.batch_rows, 0

@@ -37,6 +37,7 @@ class Target:
     allow_private: bool = False
     timeout: float = 10.0
     attempts: int = 3
+    first_wait: float = 0.5
 
 
 def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
@@ -46,7 +47,13 @@ def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
         DeliveryFailed: it was refused, or did not get through; says why.
     """
     url = _checked(target)
-    for attempt in stamina.retry_context(on=NotNow, attempts=target.attempts, timeout=LONGEST_WAIT, wait_initial=0.5):
+    for attempt in stamina.retry_context(
+        on=NotNow,
+        attempts=target.attempts,
+        timeout=LONGEST_WAIT,
+        wait_initial=target.first_wait,
+        wait_jitter=2 * target.first_wait,
+    ):
         with attempt:
             _post_once(target, url, body, headers)
 

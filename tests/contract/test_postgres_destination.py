@@ -81,6 +81,13 @@ def test_a_table_of_another_shape_is_left_as_it_is_and_the_plan_goes_on_once_it_
     assert postgres.psql("-c", "select account_id, fit_score, note from icp.shaped") == "a\t80\tours\n"
 
 
+def test_a_column_of_lists_arrives_as_json(tmp_path, postgres, monkeypatch) -> None:
+    settings = there(tmp_path, postgres, "icp.listed", monkeypatch)
+    publish(settings, "2026Q2", accounts(a=80).assign(account_name=[["x", "y"]]))
+    told(settings)
+    assert postgres.psql("-c", "select account_name from icp.listed") == '["x", "y"]\n'
+
+
 def test_rows_of_somebody_else_are_left_alone_until_they_are_taken_over(tmp_path, postgres, monkeypatch) -> None:
     postgres.psql("-c", "create table public.mine (account_id text primary key, account_name text, fit_score bigint, "
                   "win_probability float8, is_icp_qualified boolean, known_at timestamp)",
