@@ -57,7 +57,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     home.chmod(0o777)
     (home / "password").write_text(PASSWORD)
     server = PostgresServer(home, Path(SERVER).resolve().parent)
-    made = [str(server.programs / "initdb"), "-D", f"{home}/data", "-A", "scram-sha-256", "-U", "icp"]
+    made = [str(server.programs / "initdb"), "-D", f"{home}/data", "-A", "scram-sha-256", "-U", "icp", "-N"]
     try:
         subprocess.run([*made, f"--pwfile={home}/password"], check=True, capture_output=True, **USER)  # type: ignore[call-overload]
         server.start()

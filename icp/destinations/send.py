@@ -88,7 +88,9 @@ class Sender:
         if not self._blamed:
             return self._there.batch
         most = self._there.batch
-        return min(most, 1 << int(math.log2((self._decided + most) / self._blamed)))  # one batch of good ones to begin with
+        return min(
+            most, 1 << int(math.log2((self._decided + most) / self._blamed))
+        )  # one batch of good ones to begin with
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

@@ -98,10 +98,8 @@ class Storage:
             about = {} if "coming" in note else dict(note["files"])
             whole = all(files.size(f"{folder}/{file}") == told["bytes"] for file, told in about.items())
         except FileNotFoundError:
-            if scheme_of(self._url) in ARROW:
-                files.ls(
-                    folder.partition("/")[0], detail=False
-                )  # a bucket that is not there is said before anything is sent
+            if scheme_of(self._url) in ARROW:  # a bucket that is not there is said before anything is sent
+                files.ls(folder.partition("/")[0], detail=False)
             return FOREIGN if any(files.exists(f"{folder}/{file}") for file in self._names()) else None
         except (ValueError, KeyError, TypeError):
             return FOREIGN
