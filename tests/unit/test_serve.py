@@ -29,7 +29,7 @@ def published(tmp_path: Path) -> Path:
 @pytest.fixture
 def port(published: Path) -> Iterator[int]:
     with site(published, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield int(server.server_address[1])
         server.shutdown()
