@@ -219,8 +219,10 @@ def _stands(told: Values, holds: Values | None, replace: bool) -> bool:
 def _keep(ledger: Ledger, content: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
     """Name the plan by its content and keep it, when there is anything to do."""
     told = [{"account": row.account, "old": row.old, "new": row.new} for row in rows]
-    written = json.dumps([content, told, ledger.plans()], sort_keys=True).encode()
-    name = hashlib.sha256(written).hexdigest()[:NAME_LENGTH]
+    digest = hashlib.sha256(json.dumps([content, ledger.plans()], sort_keys=True).encode())
+    for row in told:
+        digest.update(json.dumps(row, sort_keys=True).encode())
+    name = digest.hexdigest()[:NAME_LENGTH]
     if rows:
         ledger.add_plan(name, content, rows)
     return {"plan": name if rows else None, **content, "rows": told}
