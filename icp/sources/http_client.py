@@ -27,17 +27,12 @@ GOOD = (200, 201, 207)
 class Again(Exception):
     """This attempt failed in a way that often passes; `wait` is what the vendor asked for.
 
-    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way. `undone`: it
-    surely did not carry the call out.
+    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way.
     """
 
-    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False, undone: bool = False) -> None:
+    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False) -> None:
         super().__init__(what)
-        self.wait, self.unpaid, self.undone = wait, unpaid, undone
-
-
-class Unanswered(Exception):
-    """The answer to a call that changes something was lost: whether it was carried out is not known."""
+        self.wait, self.unpaid = wait, unpaid
 
 
 class Refused(ConfigError):
@@ -46,6 +41,10 @@ class Refused(ConfigError):
     def __init__(self, what: str, code: str) -> None:
         super().__init__(what)
         self.code = code
+
+
+class Unanswered(Exception):
+    """The answer to a call that changes something was lost: whether it was carried out is not known."""
 
 
 class _Expired(Exception):
@@ -78,9 +77,6 @@ def as_json(answer: httpx.Response, shape: type = dict) -> Any:
     return content
 
 
-_Call = tuple[str, str, dict[str, Any], Callable[[httpx.Response], Any], Meter | None]
-
-
 class VendorClient:
     """Calls to one vendor.
 
@@ -109,6 +105,7 @@ class VendorClient:
         self.server_time: str | None = None
         self.headers = httpx.Headers()
         self.calls = 0
+        self._safe, self._undone = True, False
         self._retry = retry
         self._token = token
         self._base = base_url
@@ -154,9 +151,10 @@ class VendorClient:
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
             ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
+        self._safe = safe
         request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
-            return self._repeated((method, path, request, read, meter), safe)
+            return self._repeated(method, path, request, read, meter)
         except _Expired as refusal:
             raise ConfigError(str(refusal)) from None
         except Again as problem:
@@ -164,7 +162,14 @@ class VendorClient:
             done = f"{self.vendor} could not be {self._manners.done}"
             raise TryLater(f"{done}: {problem} ({attempts}). {self._manners.kept}") from None
 
-    def _repeated(self, call: _Call, safe: bool) -> Any:
+    def _repeated(
+        self,
+        method: str,
+        path: str,
+        request: dict[str, Any],
+        read: Callable[[httpx.Response], Any],
+        meter: Meter | None,
+    ) -> Any:
         fresh = False
         for attempt in stamina.retry_context(
             on=_wait,
@@ -176,25 +181,26 @@ class VendorClient:
         ):
             with attempt:
                 try:
-                    return self._tried(call, safe, fresh)
+                    return self._once(method, path, request, read, meter, fresh)
                 except _Expired:
                     if fresh:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
-                    return self._tried(call, safe, fresh)
+                    return self._once(method, path, request, read, meter, fresh)
         raise AssertionError("the retries end in an answer or an error")
-
-    def _tried(self, call: _Call, safe: bool, fresh: bool) -> Any:
-        try:
-            return self._once(*call, fresh)
-        except Again as problem:
-            if safe or problem.undone:
-                raise
-            raise Unanswered(str(problem)) from None
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
-    def _once(
+    def _once(self, *call: Any) -> Any:
+        self._undone = False
+        try:
+            return self._attempt(*call)
+        except Again as problem:
+            if self._safe or self._undone:
+                raise
+            raise Unanswered(str(problem)) from None
+
+    def _attempt(
         self,
         method: str,
         path: str,
@@ -215,13 +221,14 @@ class VendorClient:
         try:
             answer = self._http.request(method, base + path, **sent)
         except httpx.ConnectError as problem:
+            self._undone = True
             _free(meter)
-            raise Again(f"the connection failed ({type(problem).__name__})", undone=True) from None
+            raise Again(f"the connection failed ({type(problem).__name__})") from None
         except httpx.TimeoutException:
             raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
             raise Again(f"the connection failed ({type(problem).__name__})") from None
-        self.headers = answer.headers
+        self.headers, self._undone = answer.headers, answer.status_code == 429
         self._note_limits(answer.headers)
         if answer.status_code not in (*GOOD, *self._manners.told):
             _free(meter)
@@ -245,8 +252,7 @@ class VendorClient:
         if manners.is_used_up(status, refusal):
             return self._spent()
         if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
-            wait = number(answer.headers.get("retry-after"))
-            return Again(f"it answered {status}{said}", wait, undone=status == 429)
+            return Again(f"it answered {status}{said}", number(answer.headers.get("retry-after")))
         if manners.is_expired(status, refusal):
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
