@@ -7,6 +7,8 @@ vendor's own codes and headers mean, its `Manners` say.
 
 from __future__ import annotations
 
+__all__ = ["Again", "Meter", "Refused", "Unanswered", "VendorClient", "as_json"]
+
 import logging
 import time
 from collections.abc import Callable, Mapping
