@@ -31,7 +31,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def bucket(url: str, path: str = "lists/icp", **other: str) -> str:
     names = {"key_env": "STORE_KEY", "secret_env": "STORE_SECRET"} | other
-    how = f"endpoint_url: '{url}', key_env: {names['key_env']}, secret_env: {names['secret_env']}, timeout_seconds: 2"
+    how = f"endpoint_url: '{url}', key_env: {names['key_env']}, secret_env: {names['secret_env']}, timeout_seconds: 20"
     return f"kind: storage, url: 's3://{path}', storage: {{{how}}}"
 
 
