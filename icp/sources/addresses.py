@@ -14,10 +14,15 @@ def without_addresses(values: dict[str, Any], reduced: Set[str] = frozenset(), p
 
     Paths in `reduced` are mapped `as: email_domain` and are cut down when they are parsed.
     """
-    return {name: _without(value, f"{prefix}{name}", reduced) for name, value in values.items()}
+    return {
+        name: value
+        if value is None or (isinstance(value, str) and "@" not in value)  # nearly all of them
+        else _without(value, f"{prefix}{name}", reduced)
+        for name, value in values.items()
+    }
 
 
 def _without(value: Any, path: str, reduced: Set[str]) -> Any:
     if isinstance(value, dict):
         return without_addresses(value, reduced, f"{path}.")
-    return ADDRESS.sub("", value) if isinstance(value, str) and "@" in value and path not in reduced else value
+    return ADDRESS.sub("", value) if isinstance(value, str) and path not in reduced else value

@@ -23,6 +23,7 @@ from icp.errors import ConfigError
 from icp.minor_units import units_of
 from icp.sources import parsing, raw
 from icp.sources.dates import Clock, parse_date, parse_instant
+from icp.sources.jsonl_file import Columns
 from icp.sources.lookups import LookupTable, lookup_hash, read_lookup
 from icp.sources.parsing import Parsed
 from icp.sources.raw import RawColumn, WantedColumn
@@ -74,6 +75,16 @@ class TableReader:
             file_format=self.mapping.format,
             sheet=self.mapping.sheet,
         )
+        return self.shaped(columns, source_file)
+
+    def columns(self, source_file: str) -> Columns:
+        """Where records of one extract are gathered as they arrive, for `shaped`."""
+        place = f"{self.table.name}: {source_file}"
+        return Columns(place, self._wanted(place))
+
+    def shaped(self, columns: Mapping[str, RawColumn], source_file: str) -> pa.Table:
+        """Rows in canonical shape of the columns of an extract."""
+        place = f"{self.table.name}: {source_file}"
         numbers = np.arange(1, len(next(iter(columns.values()))) + 1)
         if self.mapping.where:
             columns, numbers = self._chosen(place, columns, numbers)

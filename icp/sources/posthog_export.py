@@ -21,7 +21,7 @@ from icp.lake import Lake, StagedLoad
 from icp.sources import event_files
 from icp.sources.event_days import Counting
 from icp.sources.event_files import EventFile, dated, instants, path_of, readable
-from icp.sources.jsonl_file import ABSENT, getter
+from icp.sources.jsonl_file import ABSENT, values_at
 from icp.sources.raw import WantedColumn
 from icp.sources.reading import read_columns
 
@@ -129,8 +129,7 @@ def _told(
         kind, _, trait = path.removeprefix(GROUP).partition(".")
         keys = [(record["properties"].get("$groups") or {}).get(kind) for record in records]
         return [_plain(traits.get((kind, str(key)), {}).get(trait)) if key else None for key in keys]
-    get = getter(path.replace("person.properties.", "person_properties.", 1))
-    return [_plain(get(record)) for record in records]
+    return [_plain(v) for v in values_at(records, path.replace("person.properties.", "person_properties.", 1))]
 
 
 def _plain(value: Any) -> str | None:
