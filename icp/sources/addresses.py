@@ -9,6 +9,11 @@ from typing import Any
 ADDRESS = re.compile(r"[^\s<>\"'(),;:@]+@(?=[\w-]+\.)")
 
 
+def nobody(text: str) -> str:
+    """The text with nobody's address: what stands before the @ is hidden."""
+    return ADDRESS.sub("***@", text)
+
+
 def without_addresses(values: dict[str, Any], reduced: Set[str] = frozenset(), prefix: str = "") -> dict[str, Any]:
     """The values with every e-mail address cut down to its domain, nested ones too.
 

@@ -55,8 +55,7 @@ def missing(settings: Settings, source_name: str) -> list[str]:
 
 def read(files: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
     """The events of files, reduced to what is counted."""
-    parts = [_events(_table(file), counting) for file in files]
-    return readable(pd.concat(parts, ignore_index=True), "events")
+    return readable([(file, _events(_table(file), counting)) for file in files], "events")
 
 
 def _section(settings: Settings, source_name: str) -> Ga4ExportSettings:
@@ -110,7 +109,7 @@ def _events(table: pa.Table, counting: Counting) -> pd.DataFrame:
     visitor, session = _text(_column(table, "user_pseudo_id")), _text(_value(table, "event_params.ga_session_id"))
     names = _text(_column(table, "event_name"))
     day = pd.to_datetime(pd.Series(_text(_column(table, "event_date")).to_pylist()), format="%Y%m%d", errors="coerce")
-    at = pd.Series(pc.cast(_text(_column(table, "event_timestamp")), pa.int64()).to_pandas(), dtype="Int64")
+    at = pd.to_numeric(pd.Series(_text(_column(table, "event_timestamp")).to_pylist()), errors="coerce").astype("Int64")
     filled = [pc.fill_null(part, "") for part in identity]
     return pd.DataFrame(
         {

@@ -44,7 +44,7 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     traits = _traits(files) if any(key.from_.startswith(GROUP) for key in section.company) else {}
 
     def read(some: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
-        return readable(pd.concat([_events(f, counting, zone, traits) for f in some], ignore_index=True), "events")
+        return readable([(f, _events(f, counting, zone, traits)) for f in some], "events")
 
     yield from event_files.stage(settings, source_name, lake, section, files, read, extracted_at=extracted_at)
 
@@ -83,7 +83,11 @@ def _object(text: str | None) -> Mapping[str, Any]:
         held = json.loads(text or "{}")
     except ValueError:
         return {}
-    return held if isinstance(held, dict) else {}
+    return _mapping(held)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _traits(files: Sequence[EventFile]) -> dict[tuple[str, str], Mapping[str, Any]]:
@@ -93,7 +97,7 @@ def _traits(files: Sequence[EventFile]) -> dict[tuple[str, str], Mapping[str, An
     for record in sorted(said, key=lambda each: str(each["timestamp"])):
         held = record["properties"]
         key = (str(held.get("$group_type")), str(held.get("$group_key")))
-        traits.setdefault(key, {}).update(held.get("$group_set") or {})
+        traits.setdefault(key, {}).update(_mapping(held.get("$group_set")))
     return dict(traits)
 
 
@@ -127,7 +131,7 @@ def _told(
     """Of each event what stands at a path, as text."""
     if path.startswith(GROUP):  # groups.company.domain: the trait `domain` of the event's group of type `company`
         kind, _, trait = path.removeprefix(GROUP).partition(".")
-        keys = [(record["properties"].get("$groups") or {}).get(kind) for record in records]
+        keys = [_mapping(record["properties"].get("$groups")).get(kind) for record in records]
         return [_plain(traits.get((kind, str(key)), {}).get(trait)) if key else None for key in keys]
     return [_plain(v) for v in values_at(records, path.replace("person.properties.", "person_properties.", 1))]
 

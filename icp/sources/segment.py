@@ -55,8 +55,7 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     people = _people(settings, source_name, section)
 
     def read(some: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
-        parts = [_rows(file, file.path in pages, counting, people) for file in some]
-        rows, said = readable(pd.concat(parts, ignore_index=True), "rows")
+        rows, said = readable([(file, _rows(file, file.path in pages, counting, people)) for file in some], "rows")
         return rows.assign(day=dated(rows["at"], zone)), said
 
     def with_sessions(rows: pd.DataFrame) -> pd.DataFrame:

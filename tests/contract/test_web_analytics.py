@@ -16,6 +16,7 @@ from flows.ingest import ingest, raise_if_refused
 from icp.errors import ConfigError, TryLater
 from icp.fake_vendors.ga4 import service_account
 from icp.fake_vendors.loopback import LoopbackServer, answering
+from icp.fake_vendors.posthog import PostHog
 from icp.fake_vendors.server import FAULTS, Script, serving
 from icp.fake_vendors.visits import COLUMNS
 from icp.lake import Lake
@@ -81,6 +82,16 @@ def test_a_row_that_vanishes_after_it_was_read_hides_no_other(connect, kind="ga4
         before = standing(settings)
         accepted(settings, NOW + timedelta(minutes=5))
     assert set(before) >= set(served(held.visits))
+    assert standing(settings) == served(held.visits)
+
+
+@pytest.mark.parametrize("most", [1, 7])
+def test_a_server_that_sends_fewer_rows_than_asked_for_is_read_to_the_end(connect, most) -> None:
+    held = portal()
+    with serving(held, script("posthog")) as server:
+        next(each for each in server.protocols if isinstance(each, PostHog)).most_rows = most
+        settings = connect(server, "posthog")
+        accepted(settings)
     assert standing(settings) == served(held.visits)
 
 
