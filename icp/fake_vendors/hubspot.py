@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from icp.config_vendors import HUBSPOT_TABLES
 from icp.fake_vendors.portal import Portal, Record
 from icp.fake_vendors.protocol import Call, Reply, Served, bearer
 
@@ -15,6 +16,10 @@ OBJECTS = re.compile(r"^/crm/(?:v3/objects|objects/2026-0[39])/(companies|deals|
 ASSOCIATIONS = re.compile(r"^/crm/(?:v4/associations|associations/2026-0[39])/deals/companies/batch/read$")
 PROPERTIES = re.compile(r"^/crm/(?:v3/properties|properties/2026-0[39])/(companies|deals|contacts)$")
 LONGEST_SEARCH = 10_000
+STANDARD = frozenset(
+    path.removeprefix("properties.") for columns in HUBSPOT_TABLES.values() for path in columns.values() if "." in path
+)
+"""Properties every portal has, whether its records know them or not."""
 REPEAT = "~"
 Answer = tuple[int, dict[str, Any]]
 LIMITED = {"status": "error", "errorType": "RATE_LIMIT", "message": "You have reached your limit."}
@@ -66,7 +71,8 @@ def answer(
 ) -> Answer:
     """Status and JSON of one call; `twice` makes a list send the same page again as its next one."""
     if match := PROPERTIES.match(path):
-        return 200, {"results": [{"name": name} for name in portal.property_names(match[1])]}
+        there = STANDARD.union(portal.property_names(match[1]))
+        return 200, {"results": [{"name": name} for name in sorted(there)]}
     if ASSOCIATIONS.match(path):
         return _associations(portal, body)
     if match := OBJECTS.match(path):
@@ -148,7 +154,7 @@ def _link(index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(record: Record, names: list[str]) -> Record:
     """Only the properties asked for; a property the portal does not have is left out, as HubSpot does."""
     held = record["properties"]
-    shown = {name: held[name] for name in names if name in held}
+    shown = {name: held.get(name) for name in names if name in held or name in STANDARD}
     extra = {"archivedAt": record["archivedAt"]} if record.get("archivedAt") else {}
     return {"id": record["id"], "properties": shown, "archived": bool(record.get("archived")), **extra}
 
