@@ -22,7 +22,7 @@ from icp.domains import registrable_domains
 from icp.errors import ConfigError
 from icp.minor_units import units_of
 from icp.sources import parsing, raw
-from icp.sources.addresses import nobody
+from icp.sources.addresses import ADDRESS
 from icp.sources.dates import Clock, parse_date, parse_instant
 from icp.sources.jsonl_file import Columns
 from icp.sources.lookups import LookupTable, lookup_hash, read_lookup
@@ -293,5 +293,5 @@ def _shown(mapped: ColumnMapping, columns: Mapping[str, RawColumn], row: int) ->
         return "'(no e-mail address)'"
     texts: Iterable[str | None] = (columns[name].text[row].as_py() for name in mapped.source_columns)
     text = " / ".join(text or "" for text in texts) or str(mapped.value)
-    text = nobody(text)
+    text = ADDRESS.sub("", text)
     return repr(text if len(text) <= LONGEST_NOTE else text[:LONGEST_NOTE] + "…")
