@@ -24,6 +24,7 @@ from icp.sources import event_files
 from icp.sources.event_days import Counting
 from icp.sources.event_files import EventFile, path_of, readable
 from icp.sources.raw import WantedColumn, require_columns
+from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of GA4's export"
 NEEDED = ("event_date", "event_timestamp", "event_name", "event_params", "user_pseudo_id")
@@ -38,14 +39,14 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     Raises:
         ConfigError: No file matches, or one lacks a column or cannot be read. Nothing is kept.
     """
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, Ga4ExportSettings)
     files = _files(settings, source_name, section)
     yield from event_files.stage(settings, source_name, lake, section, files, read, extracted_at=extracted_at)
 
 
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and its files, in words."""
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, Ga4ExportSettings)
     try:
         _table(_files(settings, source_name, section)[-1])
     except ConfigError as problem:
@@ -56,12 +57,6 @@ def missing(settings: Settings, source_name: str) -> list[str]:
 def read(files: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
     """The events of files, reduced to what is counted."""
     return readable([(file, _events(_table(file), counting)) for file in files], "events")
-
-
-def _section(settings: Settings, source_name: str) -> Ga4ExportSettings:
-    section = settings.source(source_name).ga4_export
-    assert section is not None  # icp.yml was checked
-    return section
 
 
 def _files(settings: Settings, source_name: str, section: Ga4ExportSettings) -> list[EventFile]:

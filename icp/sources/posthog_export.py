@@ -24,6 +24,7 @@ from icp.sources.event_files import EventFile, dated, instants, path_of, readabl
 from icp.sources.jsonl_file import ABSENT, values_at
 from icp.sources.raw import WantedColumn
 from icp.sources.reading import read_columns
+from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of PostHog's export"
 NEEDED = ("uuid", "event", "timestamp", "properties")
@@ -38,7 +39,7 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     Raises:
         ConfigError: No file matches, or one lacks a column or cannot be read. Nothing is kept.
     """
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, PostHogExportSettings)
     zone = section.timezone or settings.calendar.timezone
     files = _files(settings, source_name, section)
     traits = _traits(files) if any(key.from_.startswith(GROUP) for key in section.company) else {}
@@ -52,16 +53,10 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and its files, in words."""
     try:
-        _records(_files(settings, source_name, _section(settings, source_name))[-1])
+        _records(_files(settings, source_name, section_of(settings, source_name, PostHogExportSettings))[-1])
     except ConfigError as problem:
         return [str(problem)]
     return []
-
-
-def _section(settings: Settings, source_name: str) -> PostHogExportSettings:
-    section = settings.source(source_name).posthog_export
-    assert section is not None  # icp.yml was checked
-    return section
 
 
 def _files(settings: Settings, source_name: str, section: PostHogExportSettings) -> list[EventFile]:
