@@ -6,16 +6,20 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
+from icp.config_technographics import BuiltWithSettings, WappalyzerSettings
 from icp.config_vendors import HubSpotSettings, RetrySection
 from icp.errors import ConfigError, TryLater
 from icp.fake_vendors.loopback import LoopbackServer, answering
+from icp.sources.builtwith import BuiltWith
 from icp.sources.hubspot_api import HubSpotApi
 from icp.sources.manners import number, retry_after
+from icp.sources.wappalyzer import Wappalyzer
 
 NAMES = (200, {}, {"results": [{"name": "domain"}]})
 NOON = {"Date": "Mon, 01 Jun 2026 12:00:00 GMT"}
@@ -111,3 +115,30 @@ def test_what_a_vendor_says_is_repeated_without_addresses_and_keys() -> None:
     with scripted((403, {}, said)) as api:
         with pytest.raises(ConfigError, match=r"MISSING_SCOPES\), '\*\*\*@acme.com may not use \*\*\*'"):
             api.property_names("companies")
+
+
+class _Free:
+    """A meter of a vendor that charges nothing."""
+
+    def reserve(self) -> None:
+        """Nothing to count."""
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+@pytest.mark.parametrize(
+    ("api", "section", "content"),
+    [
+        (BuiltWith, BuiltWithSettings, {"Results": [{"Lookup": "a.com", "Result": {"Paths": ["x"]}}]}),
+        (BuiltWith, BuiltWithSettings, {"Results": ["a.com"]}),
+        (Wappalyzer, WappalyzerSettings, [{"url": "https://a.com", "technologies": ["x"]}]),
+    ],
+)
+def test_a_look_up_of_another_shape_is_for_later(api, section, content, monkeypatch) -> None:
+    monkeypatch.setenv(section.model_fields["key_env"].default, "secret-of-ours")
+    with answering(LoopbackServer(type("Scripted", (_Scripted,), {"script": [(200, {}, content)]}))) as server:
+        vendor = api(section(base_url=server.url, monthly_credits=10))
+        with pytest.raises(TryLater, match="another shape than documented"):
+            vendor.ask(["a.com"], _Free(), datetime(2026, 6, 1, tzinfo=UTC))
+        vendor.client.close()
