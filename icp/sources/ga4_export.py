@@ -30,6 +30,8 @@ CHECKED = "files with the columns of GA4's export"
 NEEDED = ("event_date", "event_timestamp", "event_name", "event_params", "user_pseudo_id")
 IDENTITY = ("user_pseudo_id", "event_timestamp", "event_name", "event_bundle_sequence_id", "batch_event_index")
 NAMED_DAY = re.compile(r"events_(\d{8})")
+EXACT = 2**53
+"""Whole numbers below it are exact as floats; the year 2255 in microseconds."""
 REPEATED = {"event_params", "user_properties"}
 
 
@@ -104,7 +106,9 @@ def _events(table: pa.Table, counting: Counting) -> pd.DataFrame:
     visitor, session = _text(_column(table, "user_pseudo_id")), _text(_value(table, "event_params.ga_session_id"))
     names = _text(_column(table, "event_name"))
     day = pd.to_datetime(pd.Series(_text(_column(table, "event_date")).to_pylist()), format="%Y%m%d", errors="coerce")
-    at = pd.to_numeric(pd.Series(_text(_column(table, "event_timestamp")).to_pylist()), errors="coerce").astype("Int64")
+    told = pd.Series(_text(_column(table, "event_timestamp")).to_pylist(), dtype=object)
+    numbers = pd.to_numeric(told, errors="coerce").astype(float)
+    at = numbers.where(numbers.abs() < EXACT).round().astype("Int64")
     filled = [pc.fill_null(part, "") for part in identity]
     return pd.DataFrame(
         {
