@@ -20,6 +20,7 @@ from icp.errors import ConfigError, TryLater
 from icp.sources.addresses import nobody
 from icp.sources.again import Again, as_json, put_off
 from icp.sources.manners import Manners, Refusal
+from icp.sources.tls import trusted
 
 LOG = logging.getLogger(__name__)
 SHOWN = 300
@@ -85,7 +86,7 @@ class VendorClient:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         logging.getLogger("stamina").setLevel(logging.ERROR)  # repeats are told by LOG, in words
         limit = httpx.Timeout(retry.timeout_seconds)
-        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False, verify=trusted())
 
     def close(self) -> None:
         """Give the connections back."""

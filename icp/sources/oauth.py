@@ -16,6 +16,7 @@ from icp.errors import ConfigError
 from icp.sources.addresses import nobody
 from icp.sources.again import Again, put_off
 from icp.sources.manners import Manners
+from icp.sources.tls import trusted
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def ask_for_token(vendor: str, url: str, form: Mapping[str, str], timeout: float
         ConfigError: It sends us somewhere else.
     """
     try:
-        answer = httpx.post(url, data=dict(form), timeout=timeout, follow_redirects=False)
+        answer = httpx.post(url, data=dict(form), timeout=timeout, follow_redirects=False, verify=trusted())
         status = answer.status_code
         if status >= 500 or status == 429:
             raise put_off(vendor, f"it gave no access token ({status})", answer.headers, Manners.kept)
@@ -64,7 +65,9 @@ def clock_of(url: str, timeout: float) -> datetime:
         Again: It does not answer, or names no time.
     """
     try:
-        told: datetime = parsedate_to_datetime(httpx.get(url, timeout=timeout).headers.get("date", ""))
+        told: datetime = parsedate_to_datetime(
+            httpx.get(url, timeout=timeout, verify=trusted()).headers.get("date", "")
+        )
     except (httpx.HTTPError, ValueError) as problem:
         raise Again(f"it told no time ({type(problem).__name__})") from None
     return told
