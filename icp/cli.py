@@ -92,11 +92,12 @@ def ingest(
 ) -> None:
     """Land what is new, gate it, keep it or quarantine it."""
     from flows.by_hand import ingest_by_hand
-    from flows.ingest import raise_if_refused
 
     settings = settings_of(project)
     with _progress():
         result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
+    from flows.ingest import raise_if_refused  # Prefect reads its settings when it is imported
+
     raise_if_refused(result)
     if as_json:
         typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows, "notes": result.notes}))
@@ -178,7 +179,6 @@ def monitor(
 ) -> None:
     """Say whether anything moved since the ICP in force was made: who comes, what wins, how well tiers separate."""
     from flows.by_hand import monitor_by_hand
-    from flows.monitor import as_text
     from icp.errors import DriftFound
     from icp.serialize import to_json
 
@@ -186,6 +186,8 @@ def monitor(
     with _progress():
         name = settings.default_icp() if icp is None else icp
         result = monitor_by_hand(settings, icp=name, as_of=as_of, now=datetime.now(UTC), plain=plain)
+    from flows.monitor import as_text  # Prefect reads its settings when it is imported
+
     typer.echo(to_json(result.report) if as_json else as_text(result.report))
     if fail_on_drift and result.report.is_drift:
         raise DriftFound(result.report.headline + (f" Report: {result.path}" if result.path else ""))

@@ -1,8 +1,8 @@
 """One vendor's API over HTTP: paced, repeated while it fails for a while, refused clearly when it fails for good.
 
 What is repeated: 429 (after `Retry-After` when it is given, otherwise after a growing wait), 5xx, 477, a connection that
-breaks or stalls, an answer that is not whole. What is not: a daily limit that is used up, and every other 4xx. What a
-vendor's own codes and headers mean, its `Manners` say.
+breaks or stalls, an answer that is not whole. What is not: a daily limit that is used up, a vendor that asks to be left
+alone for minutes, and every other 4xx. What a vendor's own codes and headers mean, its `Manners` say.
 """
 
 from __future__ import annotations
@@ -19,22 +19,15 @@ import stamina
 
 from icp.config_vendors import RetrySection
 from icp.errors import ConfigError, TryLater
-from icp.sources.manners import Manners, Refusal, number
+from icp.sources.addresses import nobody
+from icp.sources.again import Again, as_json, put_off
+from icp.sources.manners import Manners, Refusal
+from icp.sources.tls import trusted
 
+LOG = logging.getLogger(__name__)
 SHOWN = 300
 REPEATED = {408, 425, 429, 477}
 GOOD = (200, 201, 207)
-
-
-class Again(Exception):
-    """This attempt failed in a way that often passes; `wait` is what the vendor asked for.
-
-    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way.
-    """
-
-    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False) -> None:
-        super().__init__(what)
-        self.wait, self.unpaid = wait, unpaid
 
 
 class Refused(ConfigError):
@@ -61,22 +54,6 @@ class Meter(Protocol):
 
     def release(self) -> None:
         """That attempt cost nothing: it did not reach the vendor, or was refused."""
-
-
-def as_json(answer: httpx.Response, shape: type = dict) -> Any:
-    """The JSON object (or what `shape` says) an answer holds.
-
-    Raises:
-        Again: It holds something else.
-    """
-    try:
-        content = answer.json()
-    except ValueError:
-        is_page = answer.text.lstrip()[:1] == "<"  # of some proxy on the way
-        raise Again(f"it answered {'HTML' if is_page else 'text that is not JSON'}", unpaid=is_page) from None
-    if not isinstance(content, shape):
-        raise Again(f"it answered JSON that is no {'object' if shape is dict else 'list'}")
-    return content
 
 
 class VendorClient:
@@ -116,8 +93,9 @@ class VendorClient:
         self._not_before = 0.0
         self._used_up = False
         logging.getLogger("httpx").setLevel(logging.WARNING)
+        logging.getLogger("stamina").setLevel(logging.ERROR)  # repeats are told by LOG, in words
         limit = httpx.Timeout(retry.timeout_seconds)
-        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False, verify=trusted())
 
     def close(self) -> None:
         """Give the connections back."""
@@ -189,6 +167,16 @@ class VendorClient:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
                     return self._once(method, path, request, read, meter, fresh)
+                except Again as problem:
+                    if attempt.num < self._retry.attempts:
+                        LOG.warning(
+                            "%s: %s; asked again (%d of %d)",
+                            self.vendor,
+                            problem,
+                            attempt.num + 1,
+                            self._retry.attempts,
+                        )
+                    raise
         raise AssertionError("the retries end in an answer or an error")
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
@@ -254,7 +242,7 @@ class VendorClient:
         if manners.is_used_up(status, refusal):
             return self._spent()
         if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
-            return Again(f"it answered {status}{said}", number(answer.headers.get("retry-after")))
+            return put_off(self.vendor, f"it answered {status}{said}", answer.headers, manners.kept)
         if manners.is_expired(status, refusal):
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
@@ -275,10 +263,10 @@ class VendorClient:
         return TryLater(f"{self.vendor}: the daily limit of calls is used up. {later}")
 
     def redacted(self, text: str) -> str:
-        """The text without any credential used so far."""
+        """The text without any credential used so far and without anybody's address."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return nobody(text)
 
     # -- pace ----------------------------------------------------------------------------------------------------------
 
@@ -308,5 +296,5 @@ def _free(meter: Meter | None) -> None:
 def _wait(problem: Exception) -> bool | float:
     """For stamina: False to give up, True for its own growing wait, seconds where the vendor named them."""
     if isinstance(problem, Again):
-        return True if problem.wait is None else min(problem.wait, 120.0)
+        return True if problem.wait is None else problem.wait
     return False

@@ -26,7 +26,7 @@ class Login:
         """The session's token.
 
         Raises:
-            TryLater: Salesforce cannot be reached.
+            Again: Salesforce cannot be reached.
             ConfigError: It refuses the credentials; what it said is in the message.
         """
         if fresh or self._held is None:
@@ -63,7 +63,7 @@ class Login:
         settings = self.settings
         who = {"iss": secret(settings.client_id_env), "sub": secret(settings.username_env), "aud": settings.audience}
         key = private_key(settings.private_key_env)
-        ends = clock_of(VENDOR, url, settings.retry.timeout_seconds).timestamp() + VALID_SECONDS
+        ends = clock_of(url, settings.retry.timeout_seconds).timestamp() + VALID_SECONDS
         try:
             assertion = signed({"alg": "RS256", "typ": "JWT"}, {**who, "exp": int(ends)}, key)
         except ValueError as problem:
