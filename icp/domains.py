@@ -41,6 +41,8 @@ def registrable_domain(text: str) -> str | None:
     >>> registrable_domain("jane@gmail.com") is None
     True
     """
+    if PLAIN.fullmatch(text) and text[0] != "-" != text[-1]:
+        return _company(text)  # most websites are written like this: nothing to see through
     readable = unquote(text) if "%" in text else text
     hosts = (_host(part) for part in SEVERAL.split(readable.replace("\\", "/")) if part)
     return next((domain for host in hosts if (domain := _company(host)) is not None), None)
@@ -66,13 +68,25 @@ def _company(host: str) -> str | None:
     name = _ascii(host)
     if name is None or ADDRESS.fullmatch(name):
         return None
-    found = _extractor()(name)
-    domain = found.top_domain_under_public_suffix
-    if not domain or not LABEL.fullmatch(found.domain) or f"{found.domain}.*" in _not_companies():
+    label, domain = _registrable(name)
+    excluded = _not_companies()
+    if not domain or not LABEL.fullmatch(label) or f"{label}.*" in excluded:
         return None
-    labels = name.split(".")
-    parents = (".".join(labels[place:]) for place in range(len(labels) - 1))
-    return None if any(parent in _not_companies() for parent in parents) else domain
+    parent = name
+    while "." in parent:
+        if parent in excluded:
+            return None
+        parent = parent.partition(".")[2]
+    return domain
+
+
+def _registrable(name: str) -> tuple[str, str]:
+    """The first label of the registrable domain of a host, and that domain; empty where it has none."""
+    label, _, suffix = name.partition(".")
+    if suffix in _top_level() and name not in _suffixes():
+        return label, name  # acme.com, as most are
+    found = _extractor()(name)
+    return found.domain, found.top_domain_under_public_suffix
 
 
 def _ascii(host: str) -> str | None:
@@ -94,6 +108,17 @@ def _extractor() -> TLDExtract:
     import tldextract
 
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+
+
+@cache
+def _suffixes() -> frozenset[str]:
+    return frozenset(_extractor().tlds)
+
+
+@cache
+def _top_level() -> frozenset[str]:
+    """Suffixes of one label that have no wildcard below them."""
+    return frozenset(s for s in _suffixes() if s.isascii() and "." not in s and f"*.{s}" not in _suffixes())
 
 
 @cache

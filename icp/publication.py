@@ -143,7 +143,7 @@ def judgement(data: ReportData) -> Mapping[str, Any]:
 
 def read_accounts(folder: Path) -> pd.DataFrame:
     """The scored accounts of a revision, whole numbers kept whole where some are missing."""
-    return _read_parquet(folder / "accounts.parquet")
+    return read_table(folder / "accounts.parquet")
 
 
 # What reps read beside a score, and the declared attributes it may be found under (icp.yml: `attributes`).
@@ -173,7 +173,7 @@ def with_rep_facts(accounts: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 def read_migration(folder: Path) -> pd.DataFrame:
     """How many accounts moved from which tier to which, and why."""
-    return _read_parquet(folder / "migration.parquet")
+    return read_table(folder / "migration.parquet")
 
 
 def read_history(folders: Iterable[Path]) -> tuple[TrackedQuarter, ...]:
@@ -226,12 +226,17 @@ def _coverage_row(labels: pd.DataFrame, universe: pd.DataFrame, attribute: Attri
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """A table that a spreadsheet shows and never executes: text that looks like a formula starts with an apostrophe."""
+    """A table that a spreadsheet shows and never executes."""
+    _write_text(path, csv_text(table))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV for spreadsheets: text that looks like a formula starts with an apostrophe."""
     safe = table.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_bool_dtype(safe[column]):
             safe[column] = safe[column].astype(object).map(spreadsheet_safe, na_action="ignore")
-    _write_text(path, safe.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
+    return str(safe.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
 
 
 def spreadsheet_safe(cell: object) -> object:
@@ -262,7 +267,8 @@ def _default_type(field: pa.Field) -> pa.DataType:
     return pa.string() if is_text else field.type
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of a revision, whole numbers kept whole where some are missing."""
     if not path.exists():
         raise IcpError(f"{path.name} is not in {path.parent}: build the serving models into this folder first")
     return pd.read_parquet(path, dtype_backend="numpy_nullable")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from icp.config_vendors import HUBSPOT_TABLES
 from icp.fake_vendors.portal import Portal, Record
 from icp.fake_vendors.protocol import Call, Reply, Served, bearer
 
@@ -15,6 +16,14 @@ OBJECTS = re.compile(r"^/crm/(?:v3/objects|objects/2026-0[39])/(companies|deals|
 ASSOCIATIONS = re.compile(r"^/crm/(?:v4/associations|associations/2026-0[39])/deals/companies/batch/read$")
 PROPERTIES = re.compile(r"^/crm/(?:v3/properties|properties/2026-0[39])/(companies|deals|contacts)$")
 LONGEST_SEARCH = 10_000
+TABLES = {"companies": "accounts", "deals": "opportunities", "contacts": "contacts"}
+STANDARD = {
+    kind: frozenset(
+        p.removeprefix("properties.") for p in HUBSPOT_TABLES[table].values() if p.startswith("properties.")
+    )
+    for kind, table in TABLES.items()
+}
+"""Properties every portal has, whether its records know them or not."""
 REPEAT = "~"
 Answer = tuple[int, dict[str, Any]]
 LIMITED = {"status": "error", "errorType": "RATE_LIMIT", "message": "You have reached your limit."}
@@ -66,7 +75,8 @@ def answer(
 ) -> Answer:
     """Status and JSON of one call; `twice` makes a list send the same page again as its next one."""
     if match := PROPERTIES.match(path):
-        return 200, {"results": [{"name": name} for name in portal.property_names(match[1])]}
+        there = STANDARD[match[1]].union(portal.property_names(match[1]))
+        return 200, {"results": [{"name": name} for name in sorted(there)]}
     if ASSOCIATIONS.match(path):
         return _associations(portal, body)
     if match := OBJECTS.match(path):
@@ -87,7 +97,7 @@ def _list(portal: Portal, kind: str, query: Mapping[str, str], twice: bool) -> A
     begin = bisect_left(records, int(start.rstrip(REPEAT)), key=lambda record: int(record["id"]))
     rest = records[begin : begin + limit + 1]
     names = [name for name in query.get("properties", "").split(",") if name]
-    page: dict[str, Any] = {"results": [_shown(record, names) for record in rest[:limit]]}
+    page: dict[str, Any] = {"results": [_shown(kind, record, names) for record in rest[:limit]]}
     if twice and not start.endswith(REPEAT):
         page["paging"] = {"next": {"after": start + REPEAT}}
     elif len(rest) > limit:
@@ -105,7 +115,7 @@ def _search(portal: Portal, kind: str, body: Mapping[str, Any]) -> Answer:
             found = [record for record in found if _holds(record, rule)]
     page: dict[str, Any] = {
         "total": len(found),
-        "results": [_shown(record, body.get("properties", [])) for record in found[start : start + limit]],
+        "results": [_shown(kind, record, body.get("properties", [])) for record in found[start : start + limit]],
     }
     if len(found) > start + limit:
         page["paging"] = {"next": {"after": str(start + limit)}}
@@ -119,7 +129,7 @@ def _batch(portal: Portal, kind: str, query: Mapping[str, str], body: Mapping[st
     if len(wanted) > most:
         return _bad(f"a batch holds {most} ids")
     records = portal.some(kind, wanted, archived=query.get("archived") == "true")
-    found = [_shown(record, body.get("properties", [])) for record in records]
+    found = [_shown(kind, record, body.get("properties", [])) for record in records]
     if past:
         found = [{**r, "propertiesWithHistory": {n: portal.history(kind, r["id"], n) for n in past}} for r in found]
     return 200, {"status": "COMPLETE", "results": found}
@@ -145,10 +155,10 @@ def _link(index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(record: Record, names: list[str]) -> Record:
+def _shown(kind: str, record: Record, names: list[str]) -> Record:
     """Only the properties asked for; a property the portal does not have is left out, as HubSpot does."""
     held = record["properties"]
-    shown = {name: held[name] for name in names if name in held}
+    shown = {name: held.get(name) for name in names if name in held or name in STANDARD[kind]}
     extra = {"archivedAt": record["archivedAt"]} if record.get("archivedAt") else {}
     return {"id": record["id"], "properties": shown, "archived": bool(record.get("archived")), **extra}
 

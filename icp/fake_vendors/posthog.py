@@ -65,6 +65,7 @@ class PostHog:
     """PostHog as the server speaks it."""
 
     def __init__(self) -> None:
+        self.most_rows = MOST_ROWS
         self._lock = threading.Lock()
         self._loaded: tuple[Any, duckdb.DuckDBPyConnection] | None = None
         self._last: tuple[list[str], list[list[Any]]] = ([], [])
@@ -96,7 +97,7 @@ class PostHog:
         try:
             found = self._engine(visits, now).execute(_spelled(query))
             columns = [entry[0] for entry in found.description or []]
-            rows = [list(row) for row in found.fetchmany(MOST_ROWS)]
+            rows = [list(row) for row in found.fetchmany(self.most_rows)]
         except duckdb.Error as problem:
             field = re.search(r'Referenced (?:table|column) "([^"]+)"', str(problem))
             what = f"Unable to resolve field: {field.group(1)}" if field else "Syntax error"

@@ -19,7 +19,8 @@ from icp.config import secret
 from icp.config_technographics import BuiltWithSettings, WappalyzerSettings
 from icp.errors import ConfigError, TryLater
 from icp.sources.addresses import ADDRESS
-from icp.sources.http_client import Again, Meter, VendorClient, as_json
+from icp.sources.again import Again, as_json
+from icp.sources.http_client import Meter, VendorClient
 from icp.sources.lookup_ledger import Record
 from icp.sources.manners import Manners, Refusal
 
@@ -96,10 +97,13 @@ class BuiltWith:
             raise TryLater(f"BuiltWith answered in another shape than documented (it has {keys}).")
         unknown = {str(entry.get("Lookup")).lower() for entry in errors if isinstance(entry, dict)}
         found: dict[str, Sequence[Record] | None] = {domain: [] if domain in unknown else None for domain in domains}
-        for result in results:
-            domain = str(result.get("Lookup") or "").lower()
-            if domain in found:
-                found[domain] = technologies(domain, result, now)
+        try:
+            for result in results:
+                domain = str(result.get("Lookup") or "").lower()
+                if domain in found:
+                    found[domain] = technologies(domain, result, now)
+        except (AttributeError, TypeError):
+            raise TryLater("BuiltWith answered in another shape than documented (inside a result).") from None
         return found
 
     def spent(self) -> int | None:
@@ -109,7 +113,8 @@ class BuiltWith:
     def credits(self) -> int | None:
         """Credits left at the vendor; costs none."""
         remaining = self.client.call("GET", USAGE, read=_read).get("remaining")
-        return int(str(remaining).replace(",", "")) if remaining is not None else None
+        digits = str(remaining).replace(",", "")
+        return int(digits) if digits.isdecimal() else None
 
 
 def technologies(domain: str, result: dict[str, Any], now: datetime) -> list[Record]:
@@ -148,7 +153,10 @@ def instant(value: Any) -> datetime | None:
         return None
     if number <= 0:
         return None
-    return datetime.fromtimestamp(number / 1000 if number > MILLISECONDS_ABOVE else number, UTC)
+    try:
+        return datetime.fromtimestamp(number / 1000 if number > MILLISECONDS_ABOVE else number, UTC)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _read(answer: httpx.Response) -> Any:

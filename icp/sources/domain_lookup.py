@@ -7,7 +7,6 @@ behind the last answer. The cursor in the manifest of a load is the number of th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,10 +188,10 @@ def _staged(
     with lake.room(source_name) as room:
         spool = Spool(room / f"{TABLE}.parquet", reader.empty().schema)
         for start in range(0, len(answers), BATCH):
-            records = [record for answer in answers[start : start + BATCH] for record in answer.records]
-            if records:
-                lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
-                spool.append(reader.read(Path("page.jsonl"), lines.encode(), place))
+            gathered = reader.columns(place)
+            gathered.add([record for answer in answers[start : start + BATCH] for record in answer.records])
+            if gathered.rows:
+                spool.append(reader.shaped(gathered.read(), place))
         spool.close()
         file = SourceFile(place, atomic.sha256_of(spool.path), spool.path.stat().st_size)
         yield lake.stage_load(

@@ -125,12 +125,27 @@ def instants(texts: pd.Series) -> pd.Series:
     return numbers
 
 
-def readable(events: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[str]]:
-    """Events with a time and an id, and what is to be said of the others."""
-    good = events["at"].notna() & events["event_id"].notna()
+def readable(parts: Sequence[tuple[EventFile, pd.DataFrame]], what: str) -> tuple[pd.DataFrame, list[str]]:
+    """Events with a time and an id, and what is to be said of the others.
+
+    Raises:
+        ConfigError: A file has events and none with both: a column has changed its type.
+    """
+    for file, events in parts:
+        if len(events) and not _is_readable(events).any():
+            raise ConfigError(
+                f"{file.path}: none of its {len(events):,} {what} has an id and a readable time. A column has changed its "
+                "type; export it again as it was."
+            )
+    events = pd.concat([each for _, each in parts], ignore_index=True)
+    good = _is_readable(events)
     lost = int((~good).sum())
     said = [f"{lost:,} {what} without an id or a readable time were left out."] if lost else []
     return events[good].assign(at=events.loc[good, "at"].astype("int64")), said
+
+
+def _is_readable(events: pd.DataFrame) -> pd.Series:
+    return events["at"].notna() & events["event_id"].notna()
 
 
 def path_of(addresses: pd.Series) -> pd.Series:

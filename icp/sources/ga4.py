@@ -16,6 +16,7 @@ from icp.config_analytics import COUNTS, Ga4Settings
 from icp.errors import IcpError
 from icp.lake import Lake, StagedLoad
 from icp.sources.ga4_api import Ga4Api, Report, day_of
+from icp.sources.sections import section_of
 from icp.sources.web_days import DAY, WebDays, WebLanding, chunks, counted, days_from, together
 
 PLACE = "ga4:runReport"
@@ -29,7 +30,7 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
         TryLater: GA4 cannot serve now; nothing is staged and the next pull starts at the same day.
         ConfigError: The key, the access to the property or a dimension is wrong.
     """
-    section = section_of(settings, source_name)
+    section = section_of(settings, source_name, Ga4Settings)
     landing = WebLanding(settings, source_name, section, lake)
     api = Ga4Api(section)
     try:
@@ -44,7 +45,7 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
 
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and a pull, in words: key, access, dimensions and metrics the property lacks."""
-    section = section_of(settings, source_name)
+    section = section_of(settings, source_name, Ga4Settings)
     base, pages = _reports(section)
     api = Ga4Api(section)
     try:
@@ -57,13 +58,6 @@ def missing(settings: Settings, source_name: str) -> list[str]:
     finally:
         api.client.close()
     return [f"the property has no dimension or metric {name}." for name in lacking]
-
-
-def section_of(settings: Settings, source_name: str) -> Ga4Settings:
-    """The section `ga4:` of a source."""
-    section = settings.source(source_name).ga4
-    assert section is not None  # icp.yml was checked
-    return section
 
 
 def _reports(section: Ga4Settings) -> tuple[Report, dict[str, Report]]:

@@ -144,7 +144,7 @@ class Ga4Api:
 
     def _tokens(self, fresh: bool) -> str:
         if fresh or self._token is None:
-            self._token = access_token(self.settings.key_env, SCOPE, self.settings.retry)
+            self._token = access_token(self.settings.key_env, SCOPE, self.settings.retry.timeout_seconds)
         return self._token
 
 

@@ -24,11 +24,14 @@ from icp.sources import event_files
 from icp.sources.event_days import Counting
 from icp.sources.event_files import EventFile, path_of, readable
 from icp.sources.raw import WantedColumn, require_columns
+from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of GA4's export"
 NEEDED = ("event_date", "event_timestamp", "event_name", "event_params", "user_pseudo_id")
 IDENTITY = ("user_pseudo_id", "event_timestamp", "event_name", "event_bundle_sequence_id", "batch_event_index")
 NAMED_DAY = re.compile(r"events_(\d{8})")
+EXACT = 2**53
+"""Whole numbers below it are exact as floats; the year 2255 in microseconds."""
 REPEATED = {"event_params", "user_properties"}
 
 
@@ -38,14 +41,14 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     Raises:
         ConfigError: No file matches, or one lacks a column or cannot be read. Nothing is kept.
     """
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, Ga4ExportSettings)
     files = _files(settings, source_name, section)
     yield from event_files.stage(settings, source_name, lake, section, files, read, extracted_at=extracted_at)
 
 
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and its files, in words."""
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, Ga4ExportSettings)
     try:
         _table(_files(settings, source_name, section)[-1])
     except ConfigError as problem:
@@ -55,14 +58,7 @@ def missing(settings: Settings, source_name: str) -> list[str]:
 
 def read(files: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
     """The events of files, reduced to what is counted."""
-    parts = [_events(_table(file), counting) for file in files]
-    return readable(pd.concat(parts, ignore_index=True), "events")
-
-
-def _section(settings: Settings, source_name: str) -> Ga4ExportSettings:
-    section = settings.source(source_name).ga4_export
-    assert section is not None  # icp.yml was checked
-    return section
+    return readable([(file, _events(_table(file), counting)) for file in files], "events")
 
 
 def _files(settings: Settings, source_name: str, section: Ga4ExportSettings) -> list[EventFile]:
@@ -110,7 +106,9 @@ def _events(table: pa.Table, counting: Counting) -> pd.DataFrame:
     visitor, session = _text(_column(table, "user_pseudo_id")), _text(_value(table, "event_params.ga_session_id"))
     names = _text(_column(table, "event_name"))
     day = pd.to_datetime(pd.Series(_text(_column(table, "event_date")).to_pylist()), format="%Y%m%d", errors="coerce")
-    at = pd.Series(pc.cast(_text(_column(table, "event_timestamp")), pa.int64()).to_pandas(), dtype="Int64")
+    told = pd.Series(_text(_column(table, "event_timestamp")).to_pylist(), dtype=object)
+    numbers = pd.to_numeric(told, errors="coerce").astype(float)
+    at = numbers.where(numbers.abs() < EXACT).round().astype("Int64")
     filled = [pc.fill_null(part, "") for part in identity]
     return pd.DataFrame(
         {

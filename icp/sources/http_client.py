@@ -1,11 +1,13 @@
 """One vendor's API over HTTP: paced, repeated while it fails for a while, refused clearly when it fails for good.
 
 What is repeated: 429 (after `Retry-After` when it is given, otherwise after a growing wait), 5xx, 477, a connection that
-breaks or stalls, an answer that is not whole. What is not: a daily limit that is used up, and every other 4xx. What a
-vendor's own codes and headers mean, its `Manners` say.
+breaks or stalls, an answer that is not whole. What is not: a daily limit that is used up, a vendor that asks to be left
+alone for minutes, and every other 4xx. What a vendor's own codes and headers mean, its `Manners` say.
 """
 
 from __future__ import annotations
+
+__all__ = ["Again", "Meter", "Refused", "Unanswered", "VendorClient", "as_json"]
 
 import logging
 import time
@@ -17,22 +19,15 @@ import stamina
 
 from icp.config_vendors import RetrySection
 from icp.errors import ConfigError, TryLater
-from icp.sources.manners import Manners, Refusal, number
+from icp.sources.addresses import nobody
+from icp.sources.again import Again, as_json, put_off
+from icp.sources.manners import Manners, Refusal
+from icp.sources.tls import trusted
 
+LOG = logging.getLogger(__name__)
 SHOWN = 300
 REPEATED = {408, 425, 429, 477}
 GOOD = (200, 201, 207)
-
-
-class Again(Exception):
-    """This attempt failed in a way that often passes; `wait` is what the vendor asked for.
-
-    `unpaid`: the vendor gave no answer that could have cost something, unlike one that broke off on its way.
-    """
-
-    def __init__(self, what: str, wait: float | None = None, *, unpaid: bool = False) -> None:
-        super().__init__(what)
-        self.wait, self.unpaid = wait, unpaid
 
 
 class Refused(ConfigError):
@@ -41,6 +36,10 @@ class Refused(ConfigError):
     def __init__(self, what: str, code: str) -> None:
         super().__init__(what)
         self.code = code
+
+
+class Unanswered(Exception):
+    """The answer to a call that changes something was lost: whether it was carried out is not known."""
 
 
 class _Expired(Exception):
@@ -57,22 +56,6 @@ class Meter(Protocol):
         """That attempt cost nothing: it did not reach the vendor, or was refused."""
 
 
-def as_json(answer: httpx.Response, shape: type = dict) -> Any:
-    """The JSON object (or what `shape` says) an answer holds.
-
-    Raises:
-        Again: It holds something else.
-    """
-    try:
-        content = answer.json()
-    except ValueError:
-        is_page = answer.text.lstrip()[:1] == "<"  # of some proxy on the way
-        raise Again(f"it answered {'HTML' if is_page else 'text that is not JSON'}", unpaid=is_page) from None
-    if not isinstance(content, shape):
-        raise Again(f"it answered JSON that is no {'object' if shape is dict else 'list'}")
-    return content
-
-
 class VendorClient:
     """Calls to one vendor.
 
@@ -80,6 +63,7 @@ class VendorClient:
         vendor: The vendor's name, for messages.
         server_time: The `Date` of the first answer: the vendor's own clock when the pull began; None before.
         headers: Those of the last answer.
+        calls: How many were sent, repetitions included.
     """
 
     def __init__(
@@ -99,6 +83,8 @@ class VendorClient:
         self.vendor = vendor
         self.server_time: str | None = None
         self.headers = httpx.Headers()
+        self.calls = 0
+        self._safe, self._undone = True, False
         self._retry = retry
         self._token = token
         self._base = base_url
@@ -107,8 +93,9 @@ class VendorClient:
         self._not_before = 0.0
         self._used_up = False
         logging.getLogger("httpx").setLevel(logging.WARNING)
+        logging.getLogger("stamina").setLevel(logging.ERROR)  # repeats are told by LOG, in words
         limit = httpx.Timeout(retry.timeout_seconds)
-        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(timeout=limit, transport=transport, follow_redirects=False, verify=trusted())
 
     def close(self) -> None:
         """Give the connections back."""
@@ -124,11 +111,12 @@ class VendorClient:
         headers: Mapping[str, str] | None = None,
         read: Callable[[httpx.Response], Any] = as_json,
         meter: Meter | None = None,
+        safe: bool = True,
     ) -> Any:
         """What `read` makes of the answer of one call: its JSON object where nothing is said.
 
         Args:
-            method: GET or POST.
+            method: GET, POST or PATCH.
             path: Below the base URL.
             params: The query.
             body: Sent as JSON.
@@ -136,11 +124,14 @@ class VendorClient:
             read: Raises `Again` for an answer that is not whole, which is then asked for again; what else it raises is
                 a refusal.
             meter: Counts the attempts.
+            safe: Whether it may be repeated though it may have been carried out. One that changes something may not.
 
         Raises:
+            Unanswered: What became of a call that is not `safe` is not known.
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
             ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
+        self._safe = safe
         request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
             return self._repeated(method, path, request, read, meter)
@@ -148,7 +139,8 @@ class VendorClient:
             raise ConfigError(str(refusal)) from None
         except Again as problem:
             attempts = f"{self._retry.attempts} attempts"
-            raise TryLater(f"{self.vendor} could not be read: {problem} ({attempts}). {self._manners.kept}") from None
+            done = f"{self.vendor} could not be {self._manners.done}"
+            raise TryLater(f"{done}: {problem} ({attempts}). {self._manners.kept}") from None
 
     def _repeated(
         self,
@@ -175,11 +167,30 @@ class VendorClient:
                         raise
                     fresh = True  # a token that ran out is renewed once; a second refusal means what it says
                     return self._once(method, path, request, read, meter, fresh)
+                except Again as problem:
+                    if attempt.num < self._retry.attempts:
+                        LOG.warning(
+                            "%s: %s; asked again (%d of %d)",
+                            self.vendor,
+                            problem,
+                            attempt.num + 1,
+                            self._retry.attempts,
+                        )
+                    raise
         raise AssertionError("the retries end in an answer or an error")
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
-    def _once(
+    def _once(self, *call: Any) -> Any:
+        self._undone = False
+        try:
+            return self._attempt(*call)
+        except Again as problem:
+            if self._safe or self._undone:
+                raise
+            raise Unanswered(str(problem)) from None
+
+    def _attempt(
         self,
         method: str,
         path: str,
@@ -196,18 +207,20 @@ class VendorClient:
         sent["params"] = {**(request["params"] or {}), **self._manners.parameters(token)} or None
         if meter is not None:
             meter.reserve()
+        self.calls += 1
         try:
             answer = self._http.request(method, base + path, **sent)
         except httpx.ConnectError as problem:
+            self._undone = True
             _free(meter)
             raise Again(f"the connection failed ({type(problem).__name__})") from None
         except httpx.TimeoutException:
             raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
             raise Again(f"the connection failed ({type(problem).__name__})") from None
-        self.headers = answer.headers
+        self.headers, self._undone = answer.headers, answer.status_code == 429
         self._note_limits(answer.headers)
-        if answer.status_code not in GOOD:
+        if answer.status_code not in (*GOOD, *self._manners.told):
             _free(meter)
             raise self._problem(answer, f"{method} {path}")
         try:
@@ -229,12 +242,12 @@ class VendorClient:
         if manners.is_used_up(status, refusal):
             return self._spent()
         if status in REPEATED or (status >= 500 and status != 530) or manners.passes(status, refusal):
-            return Again(f"it answered {status}{said}", number(answer.headers.get("retry-after")))
+            return put_off(self.vendor, f"it answered {status}{said}", answer.headers, manners.kept)
         if manners.is_expired(status, refusal):
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            said = f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}"
+            said = f"{self.vendor} lets this key not {manners.verb} {what}{code}{said}. {manners.more_rights}"
         else:
             said = f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`."
         return Refused(said, refusal.code)
@@ -246,16 +259,14 @@ class VendorClient:
             return Refusal()
 
     def _spent(self) -> TryLater:
-        return TryLater(
-            f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next `icp ingest` "
-            f"after the limit is renewed ({self._manners.renewed}) repeats it."
-        )
+        later = self._manners.later.format(renewed=self._manners.renewed)
+        return TryLater(f"{self.vendor}: the daily limit of calls is used up. {later}")
 
     def redacted(self, text: str) -> str:
-        """The text without any credential used so far."""
+        """The text without any credential used so far and without anybody's address."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return nobody(text)
 
     # -- pace ----------------------------------------------------------------------------------------------------------
 
@@ -285,5 +296,5 @@ def _free(meter: Meter | None) -> None:
 def _wait(problem: Exception) -> bool | float:
     """For stamina: False to give up, True for its own growing wait, seconds where the vendor named them."""
     if isinstance(problem, Again):
-        return True if problem.wait is None else min(problem.wait, 120.0)
+        return True if problem.wait is None else problem.wait
     return False

@@ -80,7 +80,7 @@ def _pages(api: HubSpotApi, reader: TableReader, held: Known) -> Iterator[list[R
         live = api.listed(kind.name, names)
     else:
         live = api.changed(kind.name, names, kind.stamp, int(held.since.timestamp() * 1000))
-    reduced = reader.address_paths
+    reduced, keeps = reader.address_paths, keeps_merges(reader)
     seen: set[int] = set()
     for pages, archived in ((live, False), (api.listed(kind.name, names, archived=True), True)):
         for page in pages:
@@ -91,7 +91,7 @@ def _pages(api: HubSpotApi, reader: TableReader, held: Known) -> Iterator[list[R
                 records = [record for record in records if stamp_of(record, kind) >= held.since]
             if kind.name == "deals" and records:
                 _associate(api, records)
-            gone = merged_away(records, kind, seen, held.merged) if keeps_merges(reader) else ()
+            gone = merged_away(records, kind, seen, held.merged) if keeps else ()
             before = _earlier(api, reader, records, held, archived) if kind.name == "companies" else []
             records = [*before, *records, *gone]
             if records:

@@ -58,7 +58,9 @@ def merged_away(records: list[Record], kind: Kind, seen: set[int], known: frozen
     """HubSpot keeps of a merge only the survivor and the ids it took in: each of those says where it went, once."""
     for survivor in records:
         held = survivor["properties"]
-        for id_ in re.split(r"[;,]", held.get(MERGED_IDS) or ""):
+        if not held.get(MERGED_IDS):
+            continue
+        for id_ in re.split(r"[;,]", held[MERGED_IDS]):
             gone = id_.strip().partition(":")[0]
             if gone and int(gone) not in seen and gone not in known:
                 seen.add(int(gone))

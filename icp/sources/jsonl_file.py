@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from icp.errors import ConfigError
@@ -35,33 +36,80 @@ def read_jsonl(place: str, data: bytes, wanted: Sequence[WantedColumn]) -> dict[
 
 def columns_of(place: str, records: Sequence[Record], wanted: Sequence[WantedColumn]) -> dict[str, RawColumn]:
     """The wanted columns of nested records."""
-    values = {column.name: list(map(getter(column.name), records)) for column in wanted}
-    found = [name for name, column in values.items() if any(value is not ABSENT for value in column)]
-    strict = [WantedColumn(c.name, c.optional or "[" in c.name) for c in wanted]
-    if any(not column.optional and column.name not in found for column in strict):
-        require_columns(place, [c for c in strict if c.name not in found], _paths(records))
-    return {name: from_python([None if v is ABSENT else v for v in column]) for name, column in values.items()}
+    columns = Columns(place, wanted)
+    columns.add(records)
+    return columns.read()
 
 
-def getter(path: str) -> Callable[[Record], Any]:
-    """A function from a record to the value at `path`, or ABSENT. A key spelled exactly like the path comes first."""
-    steps = [int(index) if index else key for key, index in STEP.findall(path)]
-    if steps == [path]:
-        return lambda record: record.get(path, ABSENT)
-
-    def get(record: Record) -> Any:
-        return record[path] if path in record else _walk(record, steps)
-
-    return get
+def values_at(records: Sequence[Record], path: str) -> Sequence[Any]:
+    """What stands at a path in each record, or ABSENT."""
+    return _Nodes(records).at(path)
 
 
-def _walk(node: Any, steps: Sequence[int | str]) -> Any:
-    for step in steps:
-        if isinstance(step, int):
-            node = node[step] if isinstance(node, list) and step < len(node) else ABSENT
-        else:
-            node = node.get(step, ABSENT) if isinstance(node, dict) else ABSENT
-    return node
+class Columns:
+    """The wanted columns of nested records that come page by page; the records themselves are not kept."""
+
+    def __init__(self, place: str, wanted: Sequence[WantedColumn]) -> None:
+        self.rows = 0
+        self._place, self._wanted = place, wanted
+        self._values: dict[str, list[Any]] = {column.name: [] for column in wanted}
+        self._sample: list[Record] = []
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add records behind those there are."""
+        nodes = _Nodes(records)
+        for name, column in self._values.items():
+            column += nodes.at(name)
+        self.rows += len(records)
+        self._sample += records[: SAMPLE - len(self._sample)]
+
+    def read(self) -> dict[str, RawColumn]:
+        """What was added.
+
+        Raises:
+            ConfigError: A path no record has, unless it is optional or leads through a list.
+        """
+        lost = {name for name, column in self._values.items() if all(value is ABSENT for value in column)}
+        lacking = [c for c in self._wanted if c.name in lost and not c.optional and "[" not in c.name]
+        if lacking:
+            require_columns(self._place, lacking, _paths(self._sample))
+        return {name: from_python(_filled(column)) for name, column in self._values.items()}
+
+
+def _filled(values: Sequence[Any]) -> Sequence[Any]:
+    return [None if v is ABSENT else v for v in values] if type(ABSENT) in set(map(type, values)) else values
+
+
+class _Nodes:
+    """What stands at a path in each of many records; ABSENT where nothing does. Walked column by column: paths share steps."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+        self._keys: set[str] = set().union(*records)
+        self._known: dict[tuple[int | str, ...], Sequence[Any]] = {(): records}
+
+    def at(self, path: str) -> Sequence[Any]:
+        """The values at a path. A key spelled exactly like the path comes first."""
+        steps = tuple(int(index) if index else key for key, index in STEP.findall(path))
+        if path not in self._keys or steps == (path,):
+            return self._walked(steps)
+        pairs = zip(self._records, self._walked(steps), strict=True)
+        return [record.get(path, value) for record, value in pairs]
+
+    def _walked(self, steps: tuple[int | str, ...]) -> Sequence[Any]:
+        if steps not in self._known:
+            *before, step = steps
+            self._known[steps] = _entered(self._walked(tuple(before)), step)
+        return self._known[steps]
+
+
+def _entered(nodes: Sequence[Any], step: int | str) -> list[Any]:
+    if isinstance(step, str):
+        try:
+            return list(map(itemgetter(step), nodes))  # nearly always all of them have it
+        except (KeyError, TypeError, IndexError):
+            return [node.get(step, ABSENT) if isinstance(node, dict) else ABSENT for node in nodes]
+    return [node[step] if isinstance(node, list) and step < len(node) else ABSENT for node in nodes]
 
 
 def _records(place: str, data: bytes) -> list[Record]:

@@ -165,7 +165,7 @@ def _line(answer: Answer) -> bytes:
         "tries": answer.tries,
         "records": list(answer.records),
     }
-    return (json.dumps(told, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    return (json.dumps(told, sort_keys=True) + "\n").encode()  # in ASCII: half a surrogate pair is no UTF-8
 
 
 def _answer(content: dict[str, Any]) -> Answer:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 
 
@@ -23,7 +26,9 @@ class Manners:
         new_key: What to do about refused credentials.
         more_rights: What to do about a call the credentials may not make.
         renewed: When a daily limit starts anew.
-        kept: What becomes of a pull that fails.
+        kept: What becomes of a pull that fails; `later` the same when the daily limit is used up.
+        verb, done: What is done with the vendor.
+        told: Statuses besides 2xx whose answers are read rather than raised.
         calls_per_second: How fast the vendor may be asked; 0 is as fast as it answers.
     """
 
@@ -31,6 +36,9 @@ class Manners:
     more_rights = "Add the scope to the app."
     renewed = "usually at midnight"
     kept = "Nothing of this pull is kept; the next `icp ingest` repeats it."
+    later = "Nothing of this pull is kept; the next `icp ingest` after the limit is renewed ({renewed}) repeats it."
+    verb, done = "read", "read"
+    told: tuple[int, ...] = ()
     calls_per_second = 0.0
 
     def credentials(self, token: str) -> dict[str, str]:
@@ -73,6 +81,34 @@ class Manners:
 def number(text: str | None) -> float | None:
     """A number in a header; None when absent or written otherwise (a date)."""
     try:
-        return None if text is None else max(float(text), 0.0)
+        found = float(text or "")
     except ValueError:
         return None
+    return max(found, 0.0) if isfinite(found) else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds a vendor asks to be left alone; None where it names none.
+
+    A moment is told by the vendor's own clock (`Date`): a wrong one here does not matter.
+    """
+    told = headers.get("retry-after")
+    if told is None:
+        return None
+    if (seconds := number(told)) is not None:
+        return seconds
+    try:
+        asked, now = parsedate_to_datetime(told), parsedate_to_datetime(headers.get("date", ""))
+        return max((asked - now).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
+def until(headers: Mapping[str, str], seconds: float) -> str:
+    """Words for how long that is, with the moment it ends where the vendor tells its time."""
+    spell = f"{seconds / 60:,.0f} minutes" if seconds < 2 * 3600 else f"{seconds / 3600:,.1f} hours"
+    try:
+        end = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC) + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return spell
+    return f"{spell}, until {end:%Y-%m-%d %H:%M} UTC"

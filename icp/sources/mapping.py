@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -22,11 +22,13 @@ from icp.domains import registrable_domains
 from icp.errors import ConfigError
 from icp.minor_units import units_of
 from icp.sources import parsing, raw
+from icp.sources.addresses import ADDRESS
 from icp.sources.dates import Clock, parse_date, parse_instant
+from icp.sources.jsonl_file import Columns
 from icp.sources.lookups import LookupTable, lookup_hash, read_lookup
 from icp.sources.parsing import Parsed
 from icp.sources.raw import RawColumn, WantedColumn
-from icp.sources.reading import read_columns
+from icp.sources.reading import read_rows
 
 PARSER_VERSION = 1  # raise it when the same extract would land differently: every extract is then landed again
 LONGEST_NOTE = 200
@@ -65,7 +67,7 @@ class TableReader:
             ConfigError: The file as a whole cannot be read as the mapping says.
         """
         place = f"{self.table.name}: {source_file}"
-        columns = read_columns(
+        columns, numbers = read_rows(
             place,
             file,
             data,
@@ -74,7 +76,20 @@ class TableReader:
             file_format=self.mapping.format,
             sheet=self.mapping.sheet,
         )
-        numbers = np.arange(1, len(next(iter(columns.values()))) + 1)
+        return self.shaped(columns, source_file, numbers)
+
+    def columns(self, source_file: str) -> Columns:
+        """Where records of one extract are gathered as they arrive, for `shaped`."""
+        place = f"{self.table.name}: {source_file}"
+        return Columns(place, self._wanted(place))
+
+    def shaped(
+        self, columns: Mapping[str, RawColumn], source_file: str, rows_of: Sequence[int] | None = None
+    ) -> pa.Table:
+        """Rows in canonical shape of the columns of an extract; `rows_of` numbers them where they do not count from 1."""
+        place = f"{self.table.name}: {source_file}"
+        count = len(next(iter(columns.values())))
+        numbers = np.array(range(1, count + 1) if rows_of is None else rows_of, dtype=np.int64)
         if self.mapping.where:
             columns, numbers = self._chosen(place, columns, numbers)
         rows = len(numbers)
@@ -278,4 +293,5 @@ def _shown(mapped: ColumnMapping, columns: Mapping[str, RawColumn], row: int) ->
         return "'(no e-mail address)'"
     texts: Iterable[str | None] = (columns[name].text[row].as_py() for name in mapped.source_columns)
     text = " / ".join(text or "" for text in texts) or str(mapped.value)
+    text = ADDRESS.sub("", text)
     return repr(text if len(text) <= LONGEST_NOTE else text[:LONGEST_NOTE] + "…")

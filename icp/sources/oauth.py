@@ -12,7 +12,11 @@ from typing import Any
 
 import httpx
 
-from icp.errors import ConfigError, TryLater
+from icp.errors import ConfigError
+from icp.sources.addresses import nobody
+from icp.sources.again import Again, put_off
+from icp.sources.manners import Manners
+from icp.sources.tls import trusted
 
 
 @dataclass(frozen=True)
@@ -28,39 +32,44 @@ def ask_for_token(vendor: str, url: str, form: Mapping[str, str], timeout: float
     """What the endpoint answers to a form: JSON with `access_token`, or why there is none.
 
     Raises:
-        TryLater: The endpoint is down or answers something else.
+        Again: The endpoint is down or answers something else.
+        TryLater: It asks to be left alone for long.
         ConfigError: It sends us somewhere else.
     """
     try:
-        answer = httpx.post(url, data=dict(form), timeout=timeout, follow_redirects=False)
+        answer = httpx.post(url, data=dict(form), timeout=timeout, follow_redirects=False, verify=trusted())
         status = answer.status_code
         if status >= 500 or status == 429:
-            raise TryLater(f"{vendor} gave no access token ({status}). Run `icp ingest` again.")
+            raise put_off(vendor, f"it gave no access token ({status})", answer.headers, Manners.kept)
         if 300 <= status < 400:
             raise ConfigError(
                 f"{vendor} sends who asks for a token elsewhere ({status}). Correct its address in icp.yml."
             )
         content = answer.json()
-    except (httpx.HTTPError, ValueError) as problem:
-        raise TryLater(f"{vendor} gave no access token ({type(problem).__name__}). Run `icp ingest` again.") from None
+    except httpx.HTTPError as problem:
+        raise Again(f"it gave no access token ({type(problem).__name__})") from None
+    except ValueError:
+        raise Again(f"it gave no access token ({status}, and no JSON)") from None
     if not isinstance(content, dict):
-        raise TryLater(f"{vendor} answered a login in another shape than documented.")
+        raise Again("it answered a login in another shape than documented")
     if status == 200 and "access_token" in content:
         return content
-    error, said = (str(content.get(name, "")) for name in ("error", "error_description"))
+    error, said = (nobody(str(content.get(name, ""))) for name in ("error", "error_description"))
     return TokenRefused(status, error, said)
 
 
-def clock_of(vendor: str, url: str, timeout: float) -> datetime:
+def clock_of(url: str, timeout: float) -> datetime:
     """The endpoint's own time, read from the answer to an empty request.
 
     Raises:
-        TryLater: It does not answer, or names no time.
+        Again: It does not answer, or names no time.
     """
     try:
-        told: datetime = parsedate_to_datetime(httpx.get(url, timeout=timeout).headers.get("date", ""))
+        told: datetime = parsedate_to_datetime(
+            httpx.get(url, timeout=timeout, verify=trusted()).headers.get("date", "")
+        )
     except (httpx.HTTPError, ValueError) as problem:
-        raise TryLater(f"{vendor} told no time ({type(problem).__name__}). Run `icp ingest` again.") from None
+        raise Again(f"it told no time ({type(problem).__name__})") from None
     return told
 
 

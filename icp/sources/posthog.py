@@ -16,6 +16,7 @@ from icp.config_analytics import COUNTS, PostHogSettings
 from icp.errors import IcpError
 from icp.lake import Lake, StagedLoad
 from icp.sources.posthog_api import PostHogApi
+from icp.sources.sections import section_of
 from icp.sources.web_days import DAY, WebDays, WebLanding, chunks, counted, days_from, together
 
 PLACE = "posthog:query"
@@ -56,8 +57,7 @@ def missing(settings: Settings, source_name: str) -> list[str]:
 
 
 def _api(settings: Settings, source_name: str) -> tuple[PostHogSettings, PostHogApi]:
-    section = settings.source(source_name).posthog
-    assert section is not None  # icp.yml was checked
+    section = section_of(settings, source_name, PostHogSettings)
     return section, PostHogApi(section, section.timezone or settings.calendar.timezone)
 
 

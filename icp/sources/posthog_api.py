@@ -51,6 +51,7 @@ class PostHogApi:
 
     def __init__(self, settings: PostHogSettings, zone: str) -> None:
         self.settings, self.zone = settings, zone
+        self._longest = 0
         self.client = VendorClient(VENDOR, settings.base_url, settings.retry, self._key, manners=PostHogManners())
 
     def today(self) -> date:
@@ -74,8 +75,10 @@ class PostHogApi:
             page = self._page(start, end, columns, behind)
             for row in page:
                 yield dict(zip(columns, row, strict=True))
-            if len(page) < self.settings.page_size:
+            # a server may send fewer rows than asked for: only a page shorter than one it has sent is surely the last
+            if len(page) < self._longest or not page:
                 return
+            self._longest = len(page)
             behind = page[-1][: len(keys) + 2]
 
     def without(self, start: date, end: date) -> list[str]:

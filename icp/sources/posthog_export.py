@@ -21,9 +21,10 @@ from icp.lake import Lake, StagedLoad
 from icp.sources import event_files
 from icp.sources.event_days import Counting
 from icp.sources.event_files import EventFile, dated, instants, path_of, readable
-from icp.sources.jsonl_file import ABSENT, getter
+from icp.sources.jsonl_file import ABSENT, values_at
 from icp.sources.raw import WantedColumn
 from icp.sources.reading import read_columns
+from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of PostHog's export"
 NEEDED = ("uuid", "event", "timestamp", "properties")
@@ -38,13 +39,13 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     Raises:
         ConfigError: No file matches, or one lacks a column or cannot be read. Nothing is kept.
     """
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, PostHogExportSettings)
     zone = section.timezone or settings.calendar.timezone
     files = _files(settings, source_name, section)
     traits = _traits(files) if any(key.from_.startswith(GROUP) for key in section.company) else {}
 
     def read(some: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
-        return readable(pd.concat([_events(f, counting, zone, traits) for f in some], ignore_index=True), "events")
+        return readable([(f, _events(f, counting, zone, traits)) for f in some], "events")
 
     yield from event_files.stage(settings, source_name, lake, section, files, read, extracted_at=extracted_at)
 
@@ -52,16 +53,10 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and its files, in words."""
     try:
-        _records(_files(settings, source_name, _section(settings, source_name))[-1])
+        _records(_files(settings, source_name, section_of(settings, source_name, PostHogExportSettings))[-1])
     except ConfigError as problem:
         return [str(problem)]
     return []
-
-
-def _section(settings: Settings, source_name: str) -> PostHogExportSettings:
-    section = settings.source(source_name).posthog_export
-    assert section is not None  # icp.yml was checked
-    return section
 
 
 def _files(settings: Settings, source_name: str, section: PostHogExportSettings) -> list[EventFile]:
@@ -83,7 +78,11 @@ def _object(text: str | None) -> Mapping[str, Any]:
         held = json.loads(text or "{}")
     except ValueError:
         return {}
-    return held if isinstance(held, dict) else {}
+    return _mapping(held)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _traits(files: Sequence[EventFile]) -> dict[tuple[str, str], Mapping[str, Any]]:
@@ -93,7 +92,7 @@ def _traits(files: Sequence[EventFile]) -> dict[tuple[str, str], Mapping[str, An
     for record in sorted(said, key=lambda each: str(each["timestamp"])):
         held = record["properties"]
         key = (str(held.get("$group_type")), str(held.get("$group_key")))
-        traits.setdefault(key, {}).update(held.get("$group_set") or {})
+        traits.setdefault(key, {}).update(_mapping(held.get("$group_set")))
     return dict(traits)
 
 
@@ -127,10 +126,9 @@ def _told(
     """Of each event what stands at a path, as text."""
     if path.startswith(GROUP):  # groups.company.domain: the trait `domain` of the event's group of type `company`
         kind, _, trait = path.removeprefix(GROUP).partition(".")
-        keys = [(record["properties"].get("$groups") or {}).get(kind) for record in records]
+        keys = [_mapping(record["properties"].get("$groups")).get(kind) for record in records]
         return [_plain(traits.get((kind, str(key)), {}).get(trait)) if key else None for key in keys]
-    get = getter(path.replace("person.properties.", "person_properties.", 1))
-    return [_plain(get(record)) for record in records]
+    return [_plain(v) for v in values_at(records, path.replace("person.properties.", "person_properties.", 1))]
 
 
 def _plain(value: Any) -> str | None:

@@ -6,7 +6,6 @@ load is accepted.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -77,22 +76,17 @@ def stage_pull(
 
 def _table(reader: TableReader, held: Known, pages: Pages, room: Path, place: str) -> TableToLand:
     spool = Spool(room / f"{reader.table.name}.parquet", reader.empty().schema)
-    batch = list[Record]()
+    gathered = reader.columns(place)
     for page in pages(reader, held):
-        batch += page
-        if len(batch) >= BATCH:
-            spool.append(new_rows(_read(reader, batch, place), reader, held))
-            batch = []
-    if batch:
-        spool.append(new_rows(_read(reader, batch, place), reader, held))
+        gathered.add(page)
+        if gathered.rows >= BATCH:
+            spool.append(new_rows(reader.shaped(gathered.read(), place), reader, held))
+            gathered = reader.columns(place)
+    if gathered.rows:
+        spool.append(new_rows(reader.shaped(gathered.read(), place), reader, held))
     spool.close()
     digest = atomic.sha256_of(spool.path)  # equal pulls make equal loads
     return TableToLand(spool, (SourceFile(place, digest, spool.path.stat().st_size),), reader.mapping_hash)
-
-
-def _read(reader: TableReader, batch: list[Record], place: str) -> Any:
-    lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in batch)
-    return reader.read(Path("page.jsonl"), lines.encode(), place)
 
 
 def _server_time(client: VendorClient, extracted_at: datetime) -> datetime:

@@ -16,6 +16,7 @@ from icp.errors import ConfigError
 
 NAMES_SHOWN = 30
 WHOLE_BELOW = 1e15
+TEXT = {str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,23 @@ def absent(rows: int) -> RawColumn:
 
 def from_python(values: Sequence[Any]) -> RawColumn:
     """A column of JSON values: numbers stay numbers, lists and objects become JSON text."""
+    if set(map(type, values)) <= TEXT:
+        return RawColumn(_text_array(values))
     numbers = [v if isinstance(v, int | float) and not isinstance(v, bool) else None for v in values]
-    text = pa.array([as_text(v) for v in values], pa.string())
+    text = _text_array([as_text(v) for v in values])
     if all(number is None for number in numbers):
         return RawColumn(text)
     return RawColumn(text, pa.array([None if n is None else float(n) for n in numbers], pa.float64(), from_pandas=True))
+
+
+def _text_array(texts: Sequence[str | None]) -> pa.Array:
+    """Texts as a column; half a surrogate pair (an emoji some system cut in two) becomes the replacement character."""
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:
+        return pa.array(
+            [t and t.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for t in texts], pa.string()
+        )
 
 
 def from_arrow(values: pa.ChunkedArray) -> RawColumn:

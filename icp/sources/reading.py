@@ -41,22 +41,44 @@ def read_columns(
     Raises:
         ConfigError: The format is not known, or the file as a whole cannot be read.
     """
+    return read_rows(place, file, data, wanted, csv=csv, file_format=file_format, sheet=sheet)[0]
+
+
+def read_rows(
+    place: str,
+    file: Path,
+    data: bytes,
+    wanted: Sequence[WantedColumn],
+    *,
+    csv: CsvOptions,
+    file_format: FileFormat | None = None,
+    sheet: str | None = None,
+) -> tuple[dict[str, RawColumn], Sequence[int]]:
+    """The same, and the number of each row: the first below the header is 1.
+
+    Raises:
+        ConfigError: As `read_columns`.
+    """
+    columns: dict[str, RawColumn]
     suffix = file.suffix.lower()
     if suffix == ".gz":
         data, suffix = _unpacked(place, data), Path(file.stem).suffix.lower()
     match file_format or SUFFIXES.get(suffix):
         case "csv":
             is_tabbed = suffix == ".tsv" and "delimiter" not in csv.model_fields_set
-            return read_csv(place, data, csv.model_copy(update={"delimiter": "\t"}) if is_tabbed else csv, wanted)
+            columns = read_csv(place, data, csv.model_copy(update={"delimiter": "\t"}) if is_tabbed else csv, wanted)
         case "jsonl":
-            return read_jsonl(place, data, wanted)
+            columns = read_jsonl(place, data, wanted)
         case "parquet":
-            return read_parquet(place, data, wanted)
+            columns = read_parquet(place, data, wanted)
         case "xlsx":
             return read_xlsx(place, data, wanted, sheet)
-    raise ConfigError(
-        f"{place}: the suffix {suffix or '(none)'} says no format. Add `format: csv`, `jsonl`, `parquet` or `xlsx`."
-    )
+        case _:
+            raise ConfigError(
+                f"{place}: the suffix {suffix or '(none)'} says no format. Add `format: csv`, `jsonl`, `parquet` or "
+                "`xlsx`."
+            )
+    return columns, range(1, len(next(iter(columns.values()))) + 1)
 
 
 def _unpacked(place: str, data: bytes) -> bytes:

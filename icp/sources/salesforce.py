@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from icp.config import Settings
+from icp.config_salesforce import SalesforceSettings
 from icp.errors import ConfigError, IcpError
 from icp.lake import Lake, StagedLoad
 from icp.sources.http_client import Refused
@@ -37,6 +38,7 @@ from icp.sources.salesforce_records import (
     stages,
     types_of,
 )
+from icp.sources.sections import section_of
 
 CHECKED = "credentials, objects and fields"
 PERSON = "IsPersonAccount"
@@ -96,9 +98,7 @@ def _require_past(api: SalesforceApi, kind: Kind) -> None:
 
 
 def _api(settings: Settings, source_name: str) -> SalesforceApi:
-    section = settings.source(source_name).salesforce
-    assert section is not None
-    return SalesforceApi(section)
+    return SalesforceApi(section_of(settings, source_name, SalesforceSettings))
 
 
 def _require_stamp(reader: TableReader) -> None:

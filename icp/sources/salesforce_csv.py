@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from icp.errors import TryLater
-from icp.sources.http_client import Again
+from icp.sources.again import Again
 
 
 def read_page(answer: httpx.Response, names: Sequence[str], sobject: str) -> tuple[list[dict[str, Any]], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from icp.config import secret
-from icp.config_salesforce import SalesforceSettings
+from icp.config_salesforce import SalesforceLogin
 from icp.config_vendors import is_private
 from icp.errors import ConfigError
 from icp.sources.oauth import TokenRefused, ask_for_token, clock_of, signed
@@ -18,7 +18,7 @@ VALID_SECONDS = 180
 class Login:
     """A session with one org, opened when it is first needed and again when it has run out."""
 
-    def __init__(self, settings: SalesforceSettings) -> None:
+    def __init__(self, settings: SalesforceLogin) -> None:
         self.settings = settings
         self._held: tuple[str, str] | None = None
 
@@ -26,7 +26,7 @@ class Login:
         """The session's token.
 
         Raises:
-            TryLater: Salesforce cannot be reached.
+            Again: Salesforce cannot be reached.
             ConfigError: It refuses the credentials; what it said is in the message.
         """
         if fresh or self._held is None:
@@ -63,7 +63,7 @@ class Login:
         settings = self.settings
         who = {"iss": secret(settings.client_id_env), "sub": secret(settings.username_env), "aud": settings.audience}
         key = private_key(settings.private_key_env)
-        ends = clock_of(VENDOR, url, settings.retry.timeout_seconds).timestamp() + VALID_SECONDS
+        ends = clock_of(url, settings.retry.timeout_seconds).timestamp() + VALID_SECONDS
         try:
             assertion = signed({"alg": "RS256", "typ": "JWT"}, {**who, "exp": int(ends)}, key)
         except ValueError as problem:
@@ -88,7 +88,7 @@ def private_key(variable: str) -> bytes:
     return file.read_bytes()
 
 
-def _refused(settings: SalesforceSettings, answer: TokenRefused) -> str:
+def _refused(settings: SalesforceLogin, answer: TokenRefused) -> str:
     named = (
         (settings.client_id_env, settings.username_env, settings.private_key_env)
         if settings.login == "jwt"

@@ -23,6 +23,7 @@ from icp.sources.event_days import Counting, session_numbers
 from icp.sources.event_files import EventFile, dated, instants, path_of, readable
 from icp.sources.raw import WantedColumn
 from icp.sources.reading import read_columns
+from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of the warehouse tables"
 WHO = ("anonymous_id", "user_id")
@@ -49,14 +50,13 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
     Raises:
         ConfigError: No file matches, or one lacks a column or cannot be read. Nothing is kept.
     """
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, SegmentSettings)
     zone = section.timezone or settings.calendar.timezone
     files, pages = _files(settings, source_name, section)
     people = _people(settings, source_name, section)
 
     def read(some: Sequence[EventFile], counting: Counting) -> tuple[pd.DataFrame, Sequence[str]]:
-        parts = [_rows(file, file.path in pages, counting, people) for file in some]
-        rows, said = readable(pd.concat(parts, ignore_index=True), "rows")
+        rows, said = readable([(file, _rows(file, file.path in pages, counting, people)) for file in some], "rows")
         return rows.assign(day=dated(rows["at"], zone)), said
 
     def with_sessions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def pull(settings: Settings, source_name: str, lake: Lake, *, extracted_at: date
 
 def missing(settings: Settings, source_name: str) -> list[str]:
     """What stands between this source and its files, in words."""
-    section = _section(settings, source_name)
+    section = section_of(settings, source_name, SegmentSettings)
     try:
         files, pages = _files(settings, source_name, section)
         _people(settings, source_name, section)
@@ -79,12 +79,6 @@ def missing(settings: Settings, source_name: str) -> list[str]:
     except ConfigError as problem:
         return [str(problem)]
     return []
-
-
-def _section(settings: Settings, source_name: str) -> SegmentSettings:
-    section = settings.source(source_name).segment
-    assert section is not None  # icp.yml was checked
-    return section
 
 
 def _files(settings: Settings, source_name: str, section: SegmentSettings) -> tuple[list[EventFile], frozenset[str]]:

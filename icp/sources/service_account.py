@@ -11,41 +11,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import stamina
-
 from icp.config import secret
-from icp.config_vendors import RetrySection, is_private
-from icp.errors import ConfigError, TryLater
+from icp.config_vendors import is_private
+from icp.errors import ConfigError
 from icp.sources.oauth import TokenRefused, ask_for_token, clock_of, signed
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 3600
 
 
-def access_token(key_env: str, scope: str, retry: RetrySection) -> str:
+def access_token(key_env: str, scope: str, timeout: float) -> str:
     """A new access token.
 
     Raises:
         ConfigError: The key is missing or broken, or Google refuses it.
-        TryLater: Google does not answer, however often it is asked.
+        Again: Google does not answer.
     """
     key = read_key(key_env)
-    for attempt in stamina.retry_context(
-        on=TryLater,
-        attempts=retry.attempts,
-        timeout=None,
-        wait_initial=retry.first_wait_seconds,
-        wait_max=retry.longest_wait_seconds,
-        wait_jitter=retry.first_wait_seconds,
-    ):
-        with attempt:
-            return _exchanged(key, scope, retry.timeout_seconds)
-    raise AssertionError("the retries end in a token or an error")
-
-
-def _exchanged(key: Mapping[str, Any], scope: str, timeout: float) -> str:
     url = str(key["token_uri"])
-    form = {"grant_type": GRANT, "assertion": assertion(key, scope, clock_of("Google", url, timeout))}
+    form = {"grant_type": GRANT, "assertion": assertion(key, scope, clock_of(url, timeout))}
     told = ask_for_token("Google", url, form, timeout)
     if isinstance(told, TokenRefused):
         why = (told.said or told.error or str(told.status))[:200]

@@ -16,8 +16,9 @@ import httpx
 from icp.config_technographics import WappalyzerSettings
 from icp.errors import TryLater
 from icp.sources.addresses import ADDRESS
+from icp.sources.again import as_json
 from icp.sources.builtwith import Lookups, instant, lookup_client
-from icp.sources.http_client import Meter, as_json
+from icp.sources.http_client import Meter
 from icp.sources.lookup_ledger import Record
 
 VENDOR = "Wappalyzer"
@@ -54,7 +55,10 @@ class Wappalyzer:
                 raise TryLater("Wappalyzer answered in another shape than documented (a result without `url`).")
             domain = (urlsplit(str(result["url"])).hostname or "").removeprefix("www.")
             if domain in found:
-                found[domain] = _technologies(domain, result, now)
+                try:
+                    found[domain] = _technologies(domain, result, now)
+                except (AttributeError, TypeError):
+                    raise TryLater("Wappalyzer answered in another shape than documented (inside a result).") from None
         return found
 
     def spent(self) -> int | None:

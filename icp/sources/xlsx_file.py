@@ -17,8 +17,8 @@ COMPOUND = b"\xd0\xcf\x11\xe0"
 
 def read_xlsx(
     place: str, data: bytes, wanted: Sequence[WantedColumn], sheet: str | None = None
-) -> dict[str, RawColumn]:
-    """The wanted columns of a sheet.
+) -> tuple[dict[str, RawColumn], list[int]]:
+    """The wanted columns of a sheet, and of each row how far below the header it stands: blank rows between are counted.
 
     Args:
         place: Table and file, for messages.
@@ -36,16 +36,17 @@ def read_xlsx(
     twice = [column.name for column in wanted if header.count(column.name) > 1]
     if twice:
         raise ConfigError(f"{place}: the header has {', '.join(twice)} more than once. Rename one in the workbook.")
-    body = [row for row in rows[1:] if any(_text(cell) for cell in row)]
-    if not body:
+    below = {number: row for number, row in enumerate(rows[1:], start=1) if any(_text(cell) for cell in row)}
+    if not below:
         raise ConfigError(f"{place} has a header but no rows. Fetch it again; delete it if there is nothing to land.")
     places = {cell: index for index, cell in enumerate(header) if cell}
-    return {
-        column.name: from_python([_value(row[places[column.name]]) for row in body])
+    columns = {
+        column.name: from_python([_value(row[places[column.name]]) for row in below.values()])
         if column.name in places
-        else absent(len(body))
+        else absent(len(below))
         for column in wanted
     }
+    return columns, list(below)
 
 
 def _sheets(place: str, data: bytes) -> dict[str, list[list[Any]]]:

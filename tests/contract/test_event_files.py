@@ -197,6 +197,11 @@ def test_a_lost_column_fails_that_source_alone(tmp_path) -> None:
     assert len(result.accepted) == 2
     with pytest.raises(ConfigError, match=r"source web: .*no column `event_params`"):
         raise_if_refused(result)
+    moved = {**ga4_event(date(2026, 5, 21), 0), "event_timestamp": "2026-05-21T12:00:00Z"}
+    write_ga4(tmp_path, "events_20260520.parquet", [ga4_event(date(2026, 5, 20), 0)])
+    write_ga4(tmp_path, "events_20260521.parquet", [moved])
+    [failed] = ingest(settings, source="web", extracted_at=NOW).failed
+    assert "events_20260521.parquet: none of its 1 events has an id and a readable time" in failed.problem
     (tmp_path / "ga4/events_20260520.parquet").write_bytes(b"<html>")
     [failed] = ingest(settings, source="web", extracted_at=NOW).failed
     assert "cannot be read" in failed.problem
@@ -354,6 +359,18 @@ def test_segments_tables_count_visits_by_pauses_and_companies_by_group(tmp_path)
     assert accepted(settings, NOW + timedelta(hours=2))[0] == 0
     said = "".join(p.read_bytes().decode("latin-1") for p in (tmp_path / "lake").rglob("*") if p.is_file())
     assert "jane" not in said and ADDRESS not in said and "u7" not in said and "?q" not in said
+
+
+@pytest.mark.parametrize("spoiled", [{"$groups": "acme"}, {"$group_set": "acme"}, {"$groups": ["a"]}])
+def test_properties_of_another_shape_know_nothing(tmp_path, spoiled) -> None:
+    settings = written(tmp_path, POSTHOG)
+    (tmp_path / "posthog").mkdir()
+    good = posthog_event("u1", "2026-05-20T12:00:00Z", session_id="s", groups={"company": "ACC-1"})
+    events = [good, {**good, "uuid": "u2", "event": "$groupidentify", "properties": json.dumps(spoiled)}]
+    events.append({**good, "uuid": "u3", "properties": json.dumps(spoiled)})
+    (tmp_path / "posthog/a.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events), encoding="utf-8")
+    accepted(settings)
+    assert counts(settings)["ACC-1", "2026-05-20"][1] == 1
 
 
 @pytest.mark.realdata

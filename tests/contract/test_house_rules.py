@@ -87,6 +87,33 @@ def test_help_answers_without_heavy_imports() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_prefect_is_told_to_be_silent_before_it_is_imported(tmp_path: Path) -> None:
+    """It reads its settings when it is imported: logs, tracebacks and a home in the user's folder come from too late."""
+    (tmp_path / "icp.yml").write_text(
+        "config_version: 1\ncompany: A\nsources: {crm: {kind: hubspot}}\nicps: {main: {}}\n", encoding="utf-8"
+    )
+    code = """
+import sys
+import flows.environment
+from typer.testing import CliRunner
+from icp.cli import app
+def told(root):
+    early.append("prefect" in sys.modules)
+    raise SystemExit(7)
+flows.environment.prepare = told
+for verb in ("ingest", "refresh", "monitor", "backfill", "approve 2026Q3 --reason r", "rollback --reason r"):
+    early = []
+    CliRunner().invoke(app, [*verb.split(), "-p", sys.argv[1]])
+    print(verb, early, "prefect" in sys.modules)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, cwd=ROOT, capture_output=True, text=True
+    )
+    lines = told.stdout.splitlines()
+    assert all(line.endswith("] False") for line in lines), lines
+    assert {"ingest [False] False", "refresh [False] False", "monitor [False] False"} <= set(lines)
+
+
 def test_every_command_is_documented() -> None:
     from typer.main import get_command
 

@@ -44,8 +44,8 @@ def ids(settings, table: str, key: str) -> Counter[str]:
     return Counter(row[key] for row in landed(settings, table))
 
 
-@pytest.mark.parametrize("call", [1, 2, 5])
-@pytest.mark.parametrize("fault", PASSING)
+# the campaign `vendor_faults` spoils every call of a pull by every fault, this each fault once
+@pytest.mark.parametrize(("fault", "call"), [(fault, (2, 5, 1)[n % 3]) for n, fault in enumerate(PASSING)])
 def test_no_fault_loses_or_doubles_a_row(tmp_path, monkeypatch, fault, call) -> None:
     held = portal()
     script = Script(token=TOKEN, faults={call: fault}, slow_seconds=0.6)

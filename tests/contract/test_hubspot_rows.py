@@ -166,3 +166,16 @@ def test_a_quiet_week_is_not_taken_for_an_incomplete_one(tmp_path) -> None:
             if week < 4:
                 accepted(settings, at)
         raise_if_refused(ingest(settings, source=None, extracted_at=at))
+
+
+def test_half_an_emoji_lands_as_the_replacement_character(tmp_path) -> None:
+    """Some system cut a text in the middle of a character: JSON can say so, UTF-8 cannot."""
+    held = portal()
+    record = company(1004)
+    record["properties"]["name"] = "Rocket \ud83d"
+    held.put("companies", record)
+    with serving(held, Script(token=TOKEN)) as server:
+        settings = project(tmp_path, server.url)
+        accepted(settings)
+    [name] = {row["account_name"] for row in landed(settings, "accounts") if row["account_id"] == "1004"}
+    assert name == "Rocket \ufffd"

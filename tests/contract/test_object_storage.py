@@ -181,11 +181,14 @@ def workbook(file: Path, sheets: dict[str, list[list[object]]], *, above: int = 
 
 def test_a_sheet_is_found_or_asked_for(tmp_path) -> None:
     day = datetime(2021, 5, 6)
-    workbook(tmp_path / "a_2026-01-31.xlsx", {"Notes": [], "Data": [["x1", "=not a formula", 3.5, day]]}, above=2)
+    body = [["x1", "=not a formula", 3.5, day], [], [], ["x2", "Below two blank rows", 1, day]]
+    workbook(tmp_path / "a_2026-01-31.xlsx", {"Notes": [], "Data": body}, above=2)
     settings = project(tmp_path, "a_*.xlsx")
-    assert land(settings) == [("2026-01-31", 1)]
+    assert land(settings) == [("2026-01-31", 2)]
     assert rows(settings)[0][0] == "x1"
     assert rows(settings)[0][2:] == (3.5, "2021-05-06")
+    [file] = Lake(settings.lake).landed_files()["accounts"]
+    assert pq.read_table(file, columns=["_row"], partitioning=None)["_row"].to_pylist() == [1, 4]
     two = {"Old": [["o", "Old", 1, day]], "New": [["n", "New", 2, day]]}
     workbook(tmp_path / "b_2026-01-31.xlsx", two)
     settings = project(tmp_path / "two", "../b_*.xlsx")

@@ -18,7 +18,7 @@ from flows.ingest import ingest
 from icp.errors import ConfigError, TryLater
 from icp.lake import Lake
 from icp.sources import salesforce as source
-from icp.sources.http_client import Again
+from icp.sources.again import Again
 from icp.sources.salesforce_csv import read_page
 from icp.sources.salesforce_records import clean, full_id
 

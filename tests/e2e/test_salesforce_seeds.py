@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from flows.variables import feature_variables
 from icp import config
 from icp.lake import Lake
 
-SEEDS = Path(__file__).resolve().parents[4] / "shared/data/fivetran_seeds/salesforce"
+DATA = Path(os.environ.get("ICP_TEST_DATA", Path(__file__).resolve().parents[3] / "shared/data"))
+SEEDS = DATA / "fivetran_seeds/salesforce"
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 
 pytestmark = [

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from icp import domains
 from icp.domains import registrable_domain, registrable_domains
 
 NASTY = Path(__file__).with_name("nasty_domains.yml")
@@ -127,3 +128,14 @@ def test_websites_of_real_companies() -> None:
     listed = "\n".join(sorted(map(str, truth.values())))
     assert hashlib.sha256(listed.encode()).hexdigest()[:16] == "496625800d58c5ab"
     assert (len(truth), judged(truth)) == (81, (1.0, 1.0, {}))
+
+
+def test_plain_hosts_are_what_they_are_in_other_words() -> None:
+    """The short ways for `acme.com` say what the long ones do, for every suffix there is."""
+    suffixes = [*domains._suffixes(), "nosuffix"]
+    hosts = [host for s in suffixes for host in (s, f"acme.{s}", f"a-b.acme.{s}", f"-acme.{s}", f"acme_1.{s}")]
+    for host in hosts:
+        found = domains._extractor()(host)
+        assert domains._registrable(host) == (found.domain, found.top_domain_under_public_suffix)
+    plain = [host for host in hosts if domains.PLAIN.fullmatch(host)]
+    assert [registrable_domain(host) for host in plain] == [registrable_domain(f"//{host}/x?y") for host in plain]
