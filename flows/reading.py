@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from icp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from icp.account_context import SinceBefore
     from icp.head_to_head import HeadToHead
     from icp.profile import Profile
     from icp.published import DecisionKind, PublishedStore
@@ -108,52 +107,6 @@ def held_together(first: Path, second: Path) -> HeadToHead:
 
     one, other = (pd.read_parquet(f / "accounts.parquet", columns=["account_id", "tier"]) for f in (first, second))
     return head_to_head((read_profile(first), read_profile(second)), (one, other), (judged(first), judged(second)))
-
-
-def explain_account(store: PublishedStore, account: str, reference: str | None, *, as_json: bool) -> str:
-    """The points of one account with the evidence behind each, where it came from, what is like it and what moved it."""
-    from dataclasses import replace
-
-    import pandas as pd
-
-    from icp.account_context import nearest_customers
-    from icp.explain import explain, explanation_text
-    from icp.feature_frame import read_account
-    from icp.serialize import to_json
-
-    revision = find_revision(store, reference)
-    row, contributions = read_account(revision, account)
-    wanted = ["account_id", "account_name", "tier", "fit_score", "is_customer", "is_icp_qualified"]
-    accounts = pd.read_parquet(revision / "accounts.parquet", columns=wanted)
-    states = pd.read_parquet(revision / "contributions.parquet", columns=["account_id", "axis", "attribute", "bin_key"])
-    explanation = replace(
-        explain(row, contributions, read_profile(revision)),
-        revision=f"{store.icp}/{revision.parent.name}/{revision.name}",
-        since=_since_before(store, revision, row["account_id"], contributions),
-        neighbours=nearest_customers(row["account_id"], accounts, states),
-    )
-    return to_json(explanation) if as_json else explanation_text(explanation)
-
-
-def _since_before(
-    store: PublishedStore, revision: Path, account_id: str, contributions: list[dict[str, Any]]
-) -> SinceBefore | None:
-    """The account under the ICP in force before the revision's quarter; None where it was in none."""
-    import pandas as pd
-
-    from icp.account_context import since_before
-    from icp.feature_frame import read_account
-
-    incumbent = store.incumbent(before_quarter=revision.parent.name)
-    if incumbent is None:
-        return None
-    known = pd.read_parquet(incumbent / "accounts.parquet", columns=["account_id"])["account_id"]
-    if account_id not in set(known):
-        return None
-    before, rows = read_account(incumbent, account_id)
-    profile = read_profile(incumbent)
-    worth = {(c.attribute, b.key): b.points for c in profile.fit.criteria for b in c.bins}
-    return since_before(incumbent.parent.name, before, rows, contributions, worth)
 
 
 def decide_by_hand(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 NEAREST = 3
@@ -49,26 +50,40 @@ class SinceBefore:
     steps: tuple[Step, ...]
 
 
-def nearest_customers(account_id: str, accounts: pd.DataFrame, contributions: pd.DataFrame) -> tuple[Neighbour, ...]:
-    """The customers that fit and share most states of fit criteria with the account, the best fit first among equals.
+def nearest_customers(
+    wanted: Sequence[str], accounts: pd.DataFrame, states: pd.DataFrame
+) -> dict[str, tuple[Neighbour, ...]]:
+    """By account the customers that fit and share most states of fit criteria with it, the best fit first among equals.
 
     Args:
-        account_id: whose neighbours.
-        accounts: `account_id, account_name, tier, fit_score, is_customer, is_icp_qualified` of the revision.
-        contributions: `account_id, axis, attribute, bin_key` of the revision.
+        wanted: ids of the accounts.
+        accounts: the best customers, see `best_customers_of`; others among them do no harm.
+        states: `account_id, attribute, bin_key` of the fit criteria of the wanted accounts and of the best customers.
+    """
+    best = best_customers_of(accounts).sort_values(["fit_score", "account_id"], ascending=[False, True])
+    coded = states.assign(state=pd.factorize(states["bin_key"])[0])
+    table = coded.pivot(index="account_id", columns="attribute", values="state")
+    theirs = table.reindex(best["account_id"]).to_numpy(dtype=float)
+    found = {}
+    for account_id in wanted:
+        own = table.reindex([account_id]).to_numpy(dtype=float)
+        shared = (theirs == own).sum(axis=1) * (best["account_id"] != account_id).to_numpy()
+        nearest = [place for place in np.argsort(-shared, kind="stable")[:NEAREST] if shared[place]]
+        found[account_id] = tuple(
+            Neighbour(str(row.account_id), _text(row.account_name), _text(row.tier), int(n), int((~np.isnan(own)).sum()))
+            for row, n in zip(best.iloc[nearest].itertuples(), shared[nearest], strict=True)
+        )
+    return found
+
+
+def best_customers_of(accounts: pd.DataFrame) -> pd.DataFrame:
+    """The customers in a qualified tier.
+
+    Args:
+        accounts: `account_id, account_name, tier, fit_score, is_customer, is_icp_qualified` of a revision.
     """
     flags = [accounts[name].astype("boolean").fillna(False) for name in ("is_customer", "is_icp_qualified")]
-    best = accounts[flags[0] & flags[1] & (accounts["account_id"] != account_id)]
-    fit = contributions[contributions["axis"] == "fit"]
-    own = fit.loc[fit["account_id"] == account_id, ["attribute", "bin_key"]]
-    shared = fit[fit["account_id"].isin(best["account_id"])].merge(own, on=["attribute", "bin_key"])
-    counted = best.assign(shared=best["account_id"].map(shared["account_id"].value_counts()).fillna(0).astype(int))
-    ranked = counted.sort_values(["shared", "fit_score", "account_id"], ascending=[False, False, True]).head(NEAREST)
-    return tuple(
-        Neighbour(str(row["account_id"]), _text(row["account_name"]), _text(row["tier"]), int(row["shared"]), len(own))
-        for row in ranked.to_dict("records")
-        if row["shared"]
-    )
+    return accounts[flags[0] & flags[1]]
 
 
 def since_before(

@@ -222,7 +222,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why an account has its score: points per attribute, value, interval and where the value came from."""
-    from flows.reading import explain_account
+    from flows.explaining import explain_account
 
     typer.echo(explain_account(_store(project, icp), account, quarter, as_json=as_json))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from icp.deals_left_out import DealsLeftOut
 from icp.errors import ConfigError, IcpError
 
 KEY = "observation_id"
+AccountsWhole = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]  # an account's row and its points, by its id
 
 
 def read_features(features: Path, declared: Path) -> pd.DataFrame:
@@ -45,8 +47,8 @@ def read_label_rows(revision: Path) -> pd.DataFrame:
     return frame[frame["role"] == "label"].reset_index(drop=True)
 
 
-def read_account(revision: Path, account: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """One account of a revision as published, and its points one by one.
+def find_account(revision: Path, account: str) -> str:
+    """The id of one account of a revision.
 
     Args:
         revision: Folder of the revision.
@@ -55,19 +57,35 @@ def read_account(revision: Path, account: str) -> tuple[dict[str, Any], list[dic
     Raises:
         ConfigError: no account or several accounts are called that.
     """
-    accounts = pd.read_parquet(revision / "accounts.parquet")
+    called = ["account_id", "company_domain", "account_name"]
+    accounts = pd.read_parquet(revision / "accounts.parquet", columns=called)
     is_meant = pd.Series(False, index=accounts.index)
-    for column in ("account_id", "company_domain", "account_name"):
+    for column in called:
         if not is_meant.any():
             is_meant = accounts[column].astype("str").str.casefold() == account.strip().casefold()
     found = accounts[is_meant.fillna(False)]
     if len(found) != 1:
         raise ConfigError(_not_one(account, found["account_id"].astype("str").tolist(), revision))
-    row = {str(name): value for name, value in found.iloc[0].items()}
-    contributions = pd.read_parquet(
-        revision / "contributions.parquet", filters=[("account_id", "==", row["account_id"])]
+    return str(found["account_id"].iloc[0])
+
+
+def read_accounts_whole(revision: Path, wanted: Iterable[str]) -> AccountsWhole:
+    """Accounts of a revision as published, each with its points one by one; those it does not have are left out."""
+    ids = sorted(set(wanted))
+    rows, points = (
+        pd.read_parquet(revision / f"{name}.parquet", filters=[("account_id", "in", ids)])
+        for name in ("accounts", "contributions")
     )
-    return row, [{str(name): value for name, value in line.items()} for line in contributions.to_dict("records")]
+    found: AccountsWhole = {
+        str(row["account_id"]): ({str(name): value for name, value in row.items()}, []) for row in _records(rows)
+    }
+    for line in _records(points):
+        found[str(line["account_id"])][1].append(line)
+    return found
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _frame(path: Path) -> pd.DataFrame:

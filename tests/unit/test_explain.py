@@ -121,5 +121,7 @@ def test_the_nearest_best_customers_share_most_states() -> None:
     )  # fmt: skip
     rows = [row("employees", "fit", "", "lt_11", 0) | {"account_id": "far"}]
     rows += [r | {"account_id": name} for name in ("near", "prospect", "a1") for r in ROWS]
-    found = nearest_customers("a1", accounts, pd.DataFrame(rows))
-    assert [(n.account_id, n.shared, n.criteria) for n in found] == [("near", 2, 2)]
+    states = pd.DataFrame([r for r in rows if r["axis"] == "fit"])
+    found = nearest_customers(["a1", "far"], accounts, states)
+    assert [(n.account_id, n.shared, n.criteria) for n in found["a1"]] == [("near", 2, 2)]
+    assert found["far"] == ()
