@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def report_data(plan: Plan, working: Path, features: Features, derived: Derived) -> ReportData:
     """Everything the report shows, with nothing in it that depends on when the run happened."""
+    from flows.explaining import explanations
     from icp import publication, tier_lists
     from icp.account_lists import list_counts, read_lists
     from icp.qualitative_evidence import agreements
@@ -21,17 +22,27 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
     from icp.what_if import what_if
 
     profile = derived.profile
-    accounts = publication.read_accounts(working)
+    accounts, tiers = publication.read_accounts(working), tier_lists.tier_names(profile)
+    movers, prospects = tier_lists.movers(accounts, tiers), tier_lists.prospects(accounts, tiers)
+    meta = _meta(plan, working, features, derived)
     return ReportData(
         profile=profile,
-        meta=_meta(plan, working, features, derived),
+        meta=meta,
         incumbent=derived.incumbent,
         diff=derived.result.diff,
         backtest=derived.result.backtest,
         market=derived.result.market,
         beliefs=derived.result.beliefs,
         migration=publication.read_migration(working),
-        movers=tier_lists.movers(accounts, tier_lists.tier_names(profile)),
+        movers=movers,
+        prospects=prospects,
+        explanations=explanations(
+            working,
+            list(dict.fromkeys([*prospects["account_id"], *movers["account_id"]])),
+            profile=profile,
+            incumbent=plan.incumbent,
+            name=f"{plan.icp}/{plan.quarter.label}/{meta.revision}",
+        ),
         coverage=publication.coverage(features.labels, features.universe, features.attributes),
         sensitivity=derived.result.sensitivity,
         exposure=derived.result.exposure,

@@ -70,7 +70,9 @@ def nearest_customers(
         shared = (theirs == own).sum(axis=1) * (best["account_id"] != account_id).to_numpy()
         nearest = [place for place in np.argsort(-shared, kind="stable")[:NEAREST] if shared[place]]
         found[account_id] = tuple(
-            Neighbour(str(row.account_id), _text(row.account_name), _text(row.tier), int(n), int((~np.isnan(own)).sum()))
+            Neighbour(
+                str(row.account_id), _text(row.account_name), _text(row.tier), int(n), int((~np.isnan(own)).sum())
+            )
             for row, n in zip(best.iloc[nearest].itertuples(), shared[nearest], strict=True)
         )
     return found

@@ -113,7 +113,7 @@ def explanation_text(explanation: Explanation) -> str:
         else:
             parts.append("Nothing to compare with: it had no score in an ICP before.")
         parts.append(neighbours_text(explanation.neighbours))
-    parts.append(_trail_sentence(explanation.source))
+    parts.append(trail_sentence(explanation.source))
     if explanation.revision:
         parts.append(f"Read from revision {explanation.revision}.")
     return "\n\n".join(parts) + "\n"
@@ -197,7 +197,8 @@ def _cells(line: PointsLine) -> tuple[str, ...]:
     return (str(line.points), above, line.label, line.value, line.bin_label, graded)
 
 
-def _trail_sentence(source: SourceTrail) -> str:
+def trail_sentence(source: SourceTrail) -> str:
+    """Where the record of the account came from, in words."""
     if not source.load_id:
         return "Source: not recorded for this account."
     row = "" if source.row is None else f", row {source.row}"

@@ -47,6 +47,11 @@ def net_new(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
     return by_fit(accounts[is_prospect & accounts["tier"].isin(list(tiers)[:2])])
 
 
+def prospects(accounts: pd.DataFrame, tiers: Sequence[str], most: int = 10) -> pd.DataFrame:
+    """The accounts the report names as those to work first: the top of `net_new`."""
+    return net_new(accounts, tiers).head(most)
+
+
 def not_icp(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
     """Accounts of the last tier that are not customers: where an hour of prospecting is worth least."""
     is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)

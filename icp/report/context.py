@@ -7,6 +7,7 @@ from typing import Any
 
 from icp.diff_words import membership_sentence
 from icp.report import figures, sections, value_view, wording
+from icp.report.accounts_view import account_lists
 from icp.report.backtest_view import RIVALS, history_figure, record_sentence, track_record_of
 from icp.report.beliefs_view import belief_rows, beliefs_sentence, believed_names
 from icp.report.change_view import change_lines, changes_sentence
@@ -39,7 +40,7 @@ CONTENTS = (
     ("market", "Market size"),
     ("backtest", "Last ICP, tested"),
     ("migration", "Tier moves"),
-    ("movers", "Accounts"),
+    ("accounts", "Accounts"),
     ("lists", "Lists"),
     ("unconfirmed", "Not confirmed"),
     ("coverage", "Data"),
@@ -127,7 +128,7 @@ def _accounts(data: ReportData, moves: TierMoves) -> dict[str, Any]:
         "migration_sentence": sections.migration_sentence(data, moves),
         "matrix": migration_matrix(data.migration, names) if moves.compared else (),
         "lists": data.lists,
-        "mover_lists": sections.mover_lists(data.movers),
+        "account_lists": account_lists(data),
     }
 
 

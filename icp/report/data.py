@@ -11,6 +11,7 @@ from icp.approval import Approval
 from icp.backtest import Backtest
 from icp.beliefs import Beliefs
 from icp.contrasts import Contrasts
+from icp.explain import Explanation
 from icp.exposure import Exposure
 from icp.profile import Profile
 from icp.qualitative import Qualitative
@@ -101,6 +102,7 @@ class ReportData:
     backtest: Backtest | None = None
     migration: pd.DataFrame = field(default_factory=lambda: no_rows(*MIGRATION_COLUMNS))
     movers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
     coverage: pd.DataFrame = field(default_factory=lambda: no_rows(*COVERAGE_COLUMNS))
     beliefs: Beliefs | None = None
     sensitivity: Sensitivity | None = None
@@ -111,3 +113,4 @@ class ReportData:
     lists: tuple[ListCount, ...] = ()
     qualitative: Qualitative = field(default_factory=Qualitative)
     agreements: tuple[Agreement, ...] = ()
+    explanations: tuple[Explanation, ...] = ()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
 
 from icp.profile import AttributeTest, Criterion, Estimate, Grade, Profile, Tier
 from icp.report.data import ReportData
@@ -236,24 +233,3 @@ def migration_sentence(data: ReportData, moves: TierMoves) -> str:
         f"{count(moves.account_changed)} changed themselves, {count(moves.icp_changed)} are moved by the ICP, "
         f"{count(moves.both)} by both.{entered}"
     )
-
-
-def mover_lists(movers: pd.DataFrame) -> list[tuple[str, str, list[dict[str, Any]], str]]:
-    """Risers and fallers: title, list file, rows, and what to say when there are none."""
-    rows = [_mover(row) for row in movers.to_dict("records")]
-    up = [row for row in rows if row["direction"] == "up"]
-    down = [row for row in rows if row["direction"] == "down"]
-    return [
-        ("Risers", "risers.csv", up, "No account rose to a better tier."),
-        ("Fallers", "fallers.csv", down, "No account fell to a worse tier."),
-    ]
-
-
-def _mover(row: dict[Any, Any]) -> dict[str, Any]:
-    shown = ("account_name", "company_domain", "previous_tier", "tier", "migration_cause", "reasons", "direction")
-    scores = {name: "–" if pd.isna(row.get(name)) else count(row[name]) for name in ("fit_score", "previous_fit_score")}
-    return {name: _text(row.get(name)) for name in shown} | scores
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -106,7 +106,7 @@ def test_the_page_is_small(html: str) -> None:
 
 def test_sections_come_in_the_order_of_the_reader(html: str) -> None:
     order = ["<h1", *(f'<section id="{key}">' for key in (
-        "evidence", "icp", "criteria", "changes", "tiers", "backtest", "migration", "movers", "unconfirmed", "coverage",
+        "evidence", "icp", "criteria", "changes", "tiers", "backtest", "migration", "accounts", "unconfirmed", "coverage",
         "method",
     )), "<footer>"]  # fmt: skip
     places = [html.index(mark) for mark in order]
