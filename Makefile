@@ -67,6 +67,11 @@ campaign-%: $(VENV)/.runtime     ## one of them, e.g. campaign-coverage
 $(addprefix campaign-,$(PEERED)): campaign-%: $(BENCH)/.peers
 	@$(BENCH)/bin/python -m benchmarks.campaigns.$*
 
+# Spark is among the peers; the campaign itself needs ours.
+campaign-engines: $(VENV)/.runtime $(BENCH)/.peers
+	@test -d demo/lake/published || $(BIN)/icp demo --directory demo
+	@$(BIN)/python -m benchmarks.campaigns.engines --spark $(BENCH)/bin/python
+
 bench: $(BENCH)/.peers campaign-scale  ## ours against other methods, and how time and memory grow
 	@$(BENCH)/bin/python -m benchmarks.peers
 

@@ -119,7 +119,7 @@ def answer_form(
     """Record what a form said, unless the candidate no longer waits; whether it counted, and what is in force now.
 
     A form that is answered after somebody decided at a terminal, after the deadline, or after a later revision of the
-    quarter was approved, changes nothing: the answer says who decided what and when.
+    quarter was held or decided about, changes nothing: the answer says who decided what and when.
     """
     from flows.index_page import write_index
     from flows.reading import decide_by_hand
@@ -130,12 +130,18 @@ def answer_form(
     store = PublishedStore(settings.lake, icp)
     quarter, revision = _parsed(name)
     with Lake(settings.lake).lock():
-        standing = store.replaced_by(quarter, revision) or store.decision_on(quarter, revision)
-        if standing is not None and standing.decision != "held":
+        standing = settled_by(store, quarter, revision)
+        if standing is not None:
             return False, f"This answer came too late and changes nothing: {in_words(standing)} {in_force(store)}"
         told = decide_by_hand(store, name, decision, by=by, reason=reason, at=now)
         write_index(settings, icp)
     return True, told
+
+
+def settled_by(store: PublishedStore, quarter: str, revision: int) -> Decision | None:
+    """Why a candidate waits no longer: what was decided of it, or of a later revision that took its place; None: it waits."""
+    later, own = store.replaced_by(quarter, revision), store.decision_on(quarter, revision)
+    return later or (own if own and own.decision != "held" else None)
 
 
 def roll_back(store: PublishedStore, to: str | None, *, by: str, reason: str, at: datetime) -> str:

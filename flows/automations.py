@@ -20,10 +20,13 @@ FLOWS = "icp-*"
 
 
 def rerun_crashed() -> Automation:
-    """A run whose process died is started again; what it had finished is kept. Switch it off if runs die every time."""
+    """A run whose process died is started again, for the same quarter and ICP; what it had finished is kept.
+
+    Switch it off if runs die every time.
+    """
     return Automation(
         name="icp: run crashed runs again",
-        description="A killed refresh, ingest or look for drift leaves nothing half done; the same deployment is run again.",
+        description="A killed refresh, ingest or look for drift leaves nothing half done; the same run is scheduled again.",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},
             match={"prefect.resource.id": "prefect.flow-run.*"},
@@ -32,7 +35,8 @@ def rerun_crashed() -> Automation:
             threshold=1,
             within=timedelta(seconds=0),
         ),
-        actions=[RunDeployment(source="inferred")],
+        # Not RunDeployment: that starts another run with the deployment's own parameters, for another quarter or candidate.
+        actions=[ChangeFlowRunState(state=StateType.SCHEDULED, name=None, message="The process died; once more.")],
     )
 
 

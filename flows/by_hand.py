@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from icp.errors import IcpError, NotYet, TryLater
+from icp.errors import IcpError, NotYet, ServerLost
 
 UNREACHABLE = ("Failed to reach API", "Timed out while attempting to connect to ephemeral")
+NEEDED_ANYWAY = ("dbt.cli.main", "great_expectations")  # seconds to load, while our server comes up
 
 if TYPE_CHECKING:
     from flows.backfill import Backfilled
@@ -61,8 +63,9 @@ def backfill_by_hand(
     def one(name: str, label: str) -> RefreshResult:
         return refresh_by_hand(settings, icp=name, quarter=label, now=now, plain=plain)
 
-    icps = (icp,) if icp else tuple(settings.icps)
-    return backfill(settings, icps=icps, quarters=quarters_to_fill(settings, first, last, now), refresh_one=one)
+    icps, quarters = (icp,) if icp else tuple(settings.icps), quarters_to_fill(settings, first, last, now)
+    with nullcontext() if plain else _a_server_answers():  # one for all quarters
+        return backfill(settings, icps=icps, quarters=quarters, refresh_one=one)
 
 
 def ingest_by_hand(settings: Settings, *, source: str | None, now: datetime, plain: bool) -> IngestResult:
@@ -96,22 +99,54 @@ def _not_yet(answer: Any) -> Any:
 
 @contextmanager
 def _a_server_answers() -> Iterator[None]:
-    """Say what to do when Prefect's server cannot be reached, instead of a traceback of its client.
+    """A server for the flow inside: the one that is named, or one of our own that starts while libraries load.
 
     Raises:
-        TryLater: the server named by PREFECT_API_URL does not answer, or none could be started; nothing was begun.
+        ServerLost: the server did not answer, or not until the end; what to do is said instead of a traceback of its client.
+        TryLater: none is named and our own could not be started; nothing was begun.
     """
     import httpx
 
     try:
-        yield
+        with _server():
+            yield
     except IcpError:
         raise
     except Exception as error:
         if not isinstance(error, httpx.TransportError) and not any(words in str(error) for words in UNREACHABLE):
             raise
         address = os.environ.get("PREFECT_API_URL", "a server of its own")
-        raise TryLater(
+        raise ServerLost(
             f"Prefect's server ({address}) does not answer. Start it, unset PREFECT_API_URL, or run the same command with "
             "--plain: the same steps, the same bytes, without Prefect. Whatever was begun is continued by the next run."
         ) from error
+
+
+@contextmanager
+def _server() -> Iterator[None]:
+    """Point flows at a server: that of the environment or of Prefect's own settings, else one for as long as this is open."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.local_server import local_server
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with local_server() as ready:
+        for library in NEEDED_ANYWAY:
+            import_module(library)
+        ready()
+        with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
+            try:
+                yield
+            finally:
+                _send_what_waits()
+
+
+def _send_what_waits() -> None:
+    """Events and logs leave in the background; once our server has gone nobody would take them."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=10)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.local_server import wait_for_server
+from flows.local_server import local_server, wait_for_server
 from icp.errors import ConfigError, TryLater
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def deploy(settings: Settings, home: Path, *, automations: bool) -> list[str]:
     environment = _environment(settings, home)
     if POOL not in _pools(_prefect(["work-pool", "ls", "--output", "json"], environment)):
         _prefect(["work-pool", "create", POOL, "--type", "process"], environment)
-    _prefect(["deploy", "--prefect-file", str(_file(home)), "--all"], environment)
+    _prefect(
+        ["deploy", "--prefect-file", str(_file(home)), "--all"], environment, home
+    )  # entrypoints are read from there
     lines = [f"work pool {POOL}", *(f"deployment {entry['name']}" for entry in _deployments(home))]
     if automations:
         from flows.automations import apply
@@ -55,13 +57,21 @@ def _pools(listed: str) -> set[str]:
 def keep_schedules(settings: Settings, home: Path) -> None:
     """Serve every deployment of deployments.yaml from this process until it is stopped.
 
+    Where PREFECT_API_URL names no server one is started beside it: the embedded one that Prefect would bring up knows no
+    schedules.
+
     Raises:
         ConfigError: there is no deployments.yaml in `home`.
+        TryLater: the server did not come up.
     """
-    from prefect import serve
-
+    _file(home)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until Prefect listens for it: end the server as well
     os.environ.update({k: v for k, v in _environment(settings, home).items() if k not in os.environ})
-    serve(*served(settings, home), limit=1)
+    with local_server(schedules=True) as ready:
+        ready()
+        from prefect import serve  # reads where the server is when it is imported
+
+        serve(*served(settings, home), limit=1)
 
 
 def served(settings: Settings, home: Path) -> list[Any]:
@@ -138,10 +148,10 @@ def _running(arguments: list[str], environment: dict[str, str]) -> Iterator[subp
             process.wait()
 
 
-def _prefect(arguments: list[str], environment: dict[str, str]) -> str:
+def _prefect(arguments: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        env=environment, capture_output=True, text=True, check=False,
+        env=environment, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no reason given"]

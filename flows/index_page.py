@@ -22,19 +22,29 @@ _UNREADABLE = (IcpError, OSError, KeyError, TypeError, ValueError)
 
 
 def write_index(settings: Settings, icp: str) -> Path:
-    """Write the index page of one ICP in one step; call it under the lock of the lake.
+    """Write the index page of one ICP in one step, and what stands beside it; call it under the lock of the lake.
+
+    The pages and files that hold it against the project's other ICPs in force follow every decision: they are made again,
+    or go where one of the two is in force no longer.
 
     Nothing published is touched. What cannot be read (files of an older version) is named on the page, never an error:
     a view must not make a finished refresh fail.
     """
+    from flows.compared import write_comparisons
+    from icp.published import PublishedStore
     from icp.report.index_page import render_index
 
     data = index_data(settings, icp)
     path = settings.lake / "published" / icp / INDEX
     _write(path, render_index(data))
-    for other in data.beside:
-        _write_head_to_head(settings, icp, other)
-        _write(settings.lake / "published" / other / INDEX, render_index(index_data(settings, other)))
+    for other in [name for name in settings.icps if name != icp]:
+        if other in data.beside:
+            _write_head_to_head(settings, icp, other)
+        else:
+            _drop_head_to_head(settings, icp, other)
+        if PublishedStore(settings.lake, other).quarters():
+            _write(settings.lake / "published" / other / INDEX, render_index(index_data(settings, other)))
+    write_comparisons(settings, icp)
     return path
 
 
@@ -74,6 +84,11 @@ def _write_head_to_head(settings: Settings, icp: str, other: str) -> None:
         names = dict(zip(named["account_id"].astype(str), named["account_name"].astype(str), strict=True))
         page = render_head_to_head(settings.company, found, names)
         _write(settings.lake / "published" / one / HEAD_TO_HEAD.format(two), page)
+
+
+def _drop_head_to_head(settings: Settings, icp: str, other: str) -> None:
+    for one, two in ((icp, other), (other, icp)):
+        (settings.lake / "published" / one / HEAD_TO_HEAD.format(two)).unlink(missing_ok=True)
 
 
 def index_data(settings: Settings, icp: str) -> IndexData:
@@ -118,6 +133,8 @@ def _standing(store: PublishedStore, decision: Decision | None, quarter: str, nu
         return "undecided"
     if decision.decision == "rolled_back":
         return "rolled back"
+    if decision.decision == "held" and store.replaced_by(quarter, number):
+        return "replaced"
     if decision.decision != "approved":
         return decision.decision
     if current and (current["quarter"], current["revision"]) == (quarter, number):

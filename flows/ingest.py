@@ -143,12 +143,14 @@ def icp_ingest(project: str = "icp.yml", source: str | None = None) -> IngestRes
     Raises:
         GateFailed: some load went to quarantine; the message says which rows broke which rules.
     """
+    from flows.approval import close_forms
     from flows.assets import leave_landed
     from icp.config import load
 
     settings = load(Path(project))
     result = ingest_and_tell(settings, source=source, extracted_at=datetime.now(UTC), run=as_task)
     leave_landed(settings, result.accepted)
+    close_forms(settings)
     raise_if_refused(result)
     return result
 

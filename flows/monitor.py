@@ -17,7 +17,9 @@ from icp.errors import SEVERITY, ConfigError, IcpError
 
 if TYPE_CHECKING:
     from icp.config import Settings
-    from icp.drift_report import DriftReport
+    from icp.drift_report import DriftReport, Watched
+
+QUIET = ("ok", "not enough data")
 
 
 @dataclass(frozen=True)
@@ -164,20 +166,39 @@ def moment(settings: Settings, as_of: str | None, now: datetime) -> datetime:
 
 
 def as_markdown(report: DriftReport) -> str:
-    """The report for the Prefect page: the headline, what has just changed, and a line for everything watched."""
-    alerts = [f"- **{alert.event}**: {_cell(alert.sentence)}" for alert in report.alerts]
-    rows = [f"| {line.finding.monitor} | {line.state} | {_cell(line.finding.sentence)} |" for line in report.lines]
-    budget = f"At most {report.false_alarms_per_year:g} false alarms a year over everything watched together."
-    table = ["| watched | state | |", "|---|---|---|", *rows] if rows else []
-    return "\n".join([f"# {_cell(report.headline)}", "", *alerts, "", *table, "", budget, ""])
+    """The report for the Prefect page, whose tables cut long cells: the headline, what has just changed, what drifts or may.
+
+    Everything else is named by state; its figures are in `lake/monitor/<icp>/<date>.json`.
+    """
+    lines = [f"**{_cell(report.headline)}**", ""]
+    lines += _section("Since the last run", [f"- **{a.event}**: {_cell(a.sentence)}" for a in report.alerts])
+    for state, title in (("drift", "Drifting"), ("watch", "Perhaps beginning to")):
+        lines += _section(title, [f"- {_cell(_told(line))}" for line in report.lines if line.state == state])
+    quiet: dict[tuple[str, str], list[str]] = {}
+    for line in report.lines:
+        if line.state in QUIET:
+            quiet.setdefault((line.finding.monitor, line.state), []).append(line.finding.label)
+    named = [f"- {monitor}, {state}: {_cell(', '.join(labels))}" for (monitor, state), labels in quiet.items()]
+    lines += _section("Everything else that is watched", named)
+    lines.append(f"At most {report.false_alarms_per_year:g} false alarms a year over everything watched together.")
+    return "\n".join([*lines, ""])
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f"## {title}", "", *lines, ""] if lines else []
+
+
+def _told(line: Watched) -> str:
+    """A line with the monitor that saw it; drift lasts until several looks were calm, whatever the last one could see."""
+    since = f", since week {line.since_week}" if line.state == "drift" else ""
+    return f"{line.finding.sentence} ({line.finding.monitor}{since})"
 
 
 def as_text(report: DriftReport) -> str:
     """The report for a terminal: the headline, the state of each monitor, and the lines that are not plainly quiet."""
     states = [f"  {name}: {state}" for name, state in report.monitors.items()]
-    quiet = ("ok", "not enough data")
-    told = [line for line in report.lines if line.state not in quiet or line.finding.monitor == "performance"]
-    lines = [f"  [{line.state}] {line.finding.sentence}" for line in told]
+    told = [line for line in report.lines if line.state not in QUIET or line.finding.monitor == "performance"]
+    lines = [f"  [{line.state}] {_told(line)}" for line in told]
     alerts = [f"  {alert.event}: {alert.sentence}" for alert in report.alerts]
     return "\n".join([report.headline, *states, *lines, *(["Since the last run:", *alerts] if alerts else [])])
 

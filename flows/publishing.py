@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import flows.dbt_project
 from flows.provenance import run_key
-from flows.refresh_steps import keep_findings
+from flows.refresh_checks import keep_findings
 from icp.errors import IcpError
 
 if TYPE_CHECKING:

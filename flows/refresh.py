@@ -72,6 +72,7 @@ def _refresh_one(
     from flows import refresh_steps as steps
     from flows.approvals import apply_policy
     from flows.index_page import write_index
+    from flows.refresh_checks import check_features
     from flows.waiting import require_extracts
 
     plan = run(steps.plan_refresh)(settings, icp, quarter, now)
@@ -88,7 +89,7 @@ def _refresh_one(
             shared.tables = None
             shared.tables = run(steps.build_features)(plan)
         features = run(steps.read_features)(plan, working, shared.tables)
-        run(steps.check_features)(plan, working, features)
+        run(check_features)(plan, working, features)
         say("deriving the profile")
         derived = run(steps.derive_profile)(plan, features)
         say("scoring accounts")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def report_data(plan: Plan, working: Path, features: Features, derived: Derived) -> ReportData:
     """Everything the report shows, with nothing in it that depends on when the run happened."""
-    from icp import publication
+    from icp import publication, tier_lists
     from icp.account_lists import list_counts, read_lists
     from icp.qualitative_evidence import agreements
     from icp.report import ReportData
@@ -31,7 +31,7 @@ def report_data(plan: Plan, working: Path, features: Features, derived: Derived)
         market=derived.result.market,
         beliefs=derived.result.beliefs,
         migration=publication.read_migration(working),
-        movers=publication.movers(accounts, publication.tier_names(profile)),
+        movers=tier_lists.movers(accounts, tier_lists.tier_names(profile)),
         coverage=publication.coverage(features.labels, features.universe, features.attributes),
         sensitivity=derived.result.sensitivity,
         exposure=derived.result.exposure,

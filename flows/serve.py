@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
 from icp.errors import ConfigError
@@ -97,13 +98,27 @@ def site(published: Path, host: str, port: int) -> Iterator[ThreadingHTTPServer]
     names = frozenset({"127.0.0.1", "localhost", "::1"}) if is_loopback(host) else frozenset()
     handler = partial(ReadOnly, root=published.resolve(), names=names)
     try:
-        server = ThreadingHTTPServer((host, port), handler)
+        server = _server(host, port, handler)
     except OSError as error:
-        raise ConfigError(f"Cannot listen on {host}:{port} ({error.strerror}). Choose another --port.") from error
+        raise ConfigError(
+            f"Cannot listen on {origin(host, port)} ({error.strerror}). Choose another --port."
+        ) from error
     try:
         yield server
     finally:
         server.server_close()
+
+
+def origin(host: str, port: int) -> str:
+    """Host and port as they stand in an address: `[::1]:8765`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _server(host: str, port: int, handler: Callable[..., ReadOnly]) -> ThreadingHTTPServer:
+    """A server of the address's own family: the library's listens on IPv4 only."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    made = type("Server", (ThreadingHTTPServer,), {"address_family": family})
+    return cast(ThreadingHTTPServer, made(address[:2], handler))
 
 
 def is_loopback(host: str) -> bool:

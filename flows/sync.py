@@ -1,4 +1,4 @@
-"""Write-back to a CRM, step by step: plan (nothing is sent), approve by naming the plan, apply, undo, status."""
+"""Telling a destination, step by step: plan (nothing is sent), approve by naming the plan, apply, undo, status."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from icp.errors import ConfigError, PartialWriteBack
 if TYPE_CHECKING:
     from icp.config import Settings
     from icp.config_destinations import DestinationSection
-    from icp.destinations.crm import Connection, Crm, Values
+    from icp.destinations.destination import Destination, Takes, Values
     from icp.destinations.ledger import Ledger, Row
+    from icp.destinations.shelf import Shelf
 
-KEY = "account_id"
 SAMPLE = 100
 SHOWN_ROWS = 10
+WIDTH = 60
 NAME_LENGTH = 10
 
 
@@ -33,8 +34,9 @@ class Desk:
     name: str
     section: DestinationSection
     ledger: Ledger
-    crm: Crm
-    connection: Connection
+    there: Destination
+    shelf: Shelf
+    takes: Takes = "fields"
 
     @property
     def folder(self) -> Path:
@@ -42,65 +44,64 @@ class Desk:
 
 
 @contextmanager
-def at_desk(settings: Settings, name: str, *, alone: bool = True) -> Iterator[Desk]:
-    """The ledger and the CRM of a destination; one run at a time.
+def at_desk(settings: Settings, name: str, *, clock: Callable[[], datetime], alone: bool = True) -> Iterator[Desk]:
+    """The ledger and the connection of a destination; one run at a time. `clock` dates signatures.
 
     Raises:
         ConfigError: icp.yml has no such destination, or its key is not set.
         LockHeld: another run writes to it.
     """
-    from contextlib import nullcontext
+    from contextlib import closing, nullcontext
 
     from icp import lock
-    from icp.config import secret
-    from icp.destinations.crm import Connection
-    from icp.destinations.hubspot import HubSpot
+    from icp.destinations.destination import Room
+    from icp.destinations.kinds import module_of
     from icp.destinations.ledger import Ledger
-    from icp.destinations.salesforce import Salesforce
+    from icp.destinations.shelf import Shelf
 
     section = settings.destinations.get(name)
     if section is None:
         known = ", ".join(settings.destinations) or "none"
         raise ConfigError(f"icp.yml has no destination {name!r} under `destinations` (it has: {known}).")
-    kinds: dict[str, tuple[str, Callable[[Connection, str], Crm]]] = {
-        "hubspot": ("HubSpot", HubSpot),
-        "salesforce": ("Salesforce", Salesforce),
-    }
-    label, kind = kinds[section.kind]
-    folder = settings.lake / "sync" / name
-    with lock.hold(folder) if alone else nullcontext():
-        ledger = Ledger(folder)
-        connection = Connection(label, section, secret(section.token_env))
-        try:
-            yield Desk(settings, name, section, ledger, kind(connection, section.version), connection)
-        finally:
-            ledger.close()
+    kind, folder = module_of(section.kind), settings.lake / "sync" / name
+    shelf = Shelf(folder / "lists")
+    with (
+        lock.hold(folder) if alone else nullcontext(),
+        closing(Ledger(folder)) as ledger,
+        closing(kind.opened(section, Room(ledger, shelf, clock))) as there,
+    ):
+        yield Desk(settings, name, section, ledger, there, shelf, kind.TAKES)
 
 
 def plan(desk: Desk) -> dict[str, Any]:
-    """Plan what would be written and keep it in the ledger; reads the CRM, writes nothing to it.
+    """Plan what would be written and keep it in the ledger; reads the destination, writes nothing to it.
 
     Answers the plan: its name (by which it is approved), counts, the rows and the values of people left alone.
 
     Raises:
-        ConfigError: an approved plan is not finished, nothing is in force, or the CRM lacks a property.
-        GateFailed: a test of the list to be sent failed.
+        ConfigError: an approved plan is not finished, nothing is in force, or what is there has another shape.
+        GateFailed: a test of what would be sent failed.
     """
+    from flows.sync_wanted import wanted_by
     from icp.destinations.planning import plan_changes
 
     _require_finished(desk)
     told = desk.ledger.held()
-    revision, wanted, columns, riders = _wanted(desk, told)
-    lacking = desk.crm.lacking(columns) if wanted else ()
-    there = tuple(name for name in columns if name not in lacking)
-    holds = _read_all(desk.crm, sorted(wanted), there, columns)
-    found = plan_changes(wanted, holds, told, riders=riders, replace=desk.section.existing == "replace")
+    wanted = wanted_by(desk, told)
+    lacking = desk.there.lacking(wanted.columns) if wanted.values else ()
+    present = tuple(name for name in wanted.columns if name not in lacking)
+    holds = _read_all(desk.there, sorted(wanted.values), present, wanted.columns)
+    replace = desk.section.existing == "replace"
+    if desk.takes == "list":
+        told = {name: list_ for name, list_ in told.items() if _stands(list_, holds.get(name), replace)}
+    found = plan_changes(wanted.values, holds, told, riders=wanted.riders, replace=replace)
     content = {
         "kind": "write",
-        "revision": revision,
-        "columns": list(columns),
-        "riders": sorted(riders),
+        "revision": wanted.revision,
+        "columns": list(wanted.columns),
+        "riders": sorted(wanted.riders),
         "lacking": list(lacking),
+        "remedy": desk.there.remedy,
         "kept": [list(entry) for entry in found.kept],
         "missing": list(found.missing),
     }
@@ -120,7 +121,7 @@ def plan_undo(desk: Desk, name: str) -> dict[str, Any]:
     if content["kind"] == "undo":
         raise ConfigError(f"{name} is an undo itself; plan the write-back again instead: icp sync plan {desk.name}.")
     rows = way_back(tuple(desk.ledger.rows(name, "ok")))
-    undone = {**content, "kind": "undo", "undoes": name, "kept": [], "missing": []}
+    undone = {**content, "kind": "undo", "undoes": name, "kept": [], "missing": [], "lacking": []}
     return _keep(desk.ledger, undone, rows)
 
 
@@ -130,8 +131,8 @@ def apply(desk: Desk, name: str, *, by: str, at: datetime, create: bool = False)
     A plan that is done sends nothing.
 
     Raises:
-        ConfigError: no such plan, a property is lacking, or the CRM refuses everything.
-        TryLater: the CRM does not answer; the same command goes on.
+        ConfigError: no such plan, a property is lacking, or everything is refused.
+        TryLater: the destination does not answer; the same command goes on.
         PartialWriteBack: all is done but some rows were refused, or a sample reads back otherwise.
     """
     from icp.destinations.send import Plan, Sender
@@ -139,16 +140,17 @@ def apply(desk: Desk, name: str, *, by: str, at: datetime, create: bool = False)
     content = desk.ledger.plan(name)
     if [other for other in desk.ledger.unfinished() if other != name]:
         _require_finished(desk)
-    columns = tuple(content["columns"])
+    columns, wrote = tuple(content["columns"]), []
     was_open = bool(desk.ledger.rows(name, "pending", "sent"))
     if was_open:
         _require_properties(desk, columns, create=create)
         desk.ledger.approve(name, by, at.isoformat(timespec="seconds"))
         order = Plan(name, columns, frozenset(content["riders"]), content.get("undoes", ""))
-        retry = desk.section.retry
-        Sender(desk.crm, desk.ledger, order, patience=retry.attempts, pause=desk.connection.wait).run()
-    differing = _verify(desk, name, columns) if was_open else []
-    outcome = {**status(desk.ledger, name), "differs_on_reading_back": differing, "calls": desk.connection.calls}
+        sender = Sender(desk.there, desk.ledger, order, desk.section.retry)
+        sender.run()
+        wrote = sender.wrote
+    differing = _verify(desk, name, columns, wrote)
+    outcome = {**status(desk.ledger, name), "differs_on_reading_back": differing, "calls": desk.there.calls}
     if was_open and (outcome["failed"] or differing):
         raise PartialWriteBack(_partial(outcome))
     return outcome
@@ -166,92 +168,61 @@ def in_words(content: Mapping[str, Any], destination: str) -> str:
     """A plan for somebody who decides about it."""
     rows = content["rows"]
     if not rows:
-        lines = [f"{destination}: nothing to write; it holds {content['revision']} already."]
+        held = "" if content["kept"] else f"; it holds {content['revision']} already"
+        lines = [f"{destination}: nothing to write{held}."]
     else:
         verb = "take back" if content["kind"] == "undo" else "write"
-        lines = [f"{destination}: would {verb} {len(rows):,} account(s), {content['revision']}. Nothing was sent."]
+        what = f"the list {rows[0]['account']}" if content["columns"] == ["list"] else f"{len(rows):,} account(s)"
+        lines = [f"{destination}: would {verb} {what}, {content['revision']}. Nothing was sent."]
         lines += [f"  {row['account']}  {_changes(row)}" for row in rows[:SHOWN_ROWS]]
         lines += [f"  … and {len(rows) - SHOWN_ROWS:,} more (--json shows all)"] if len(rows) > SHOWN_ROWS else []
-    if content["kept"]:
+    if content["kept"] and content["columns"] == ["list"]:
+        held = content["kept"][0][2]
+        lines.append(f"It holds {held}, which is left alone. `existing: replace` in icp.yml takes it over.")
+    elif content["kept"]:
         lines.append(f"{len(content['kept']):,} value(s) of people are left alone.")
     if content["missing"]:
         lines.append(f"{len(content['missing']):,} account(s) are not in the CRM.")
     if content["lacking"]:
-        lines.append(f"It lacks {', '.join(content['lacking'])}: apply with --create-properties.")
+        lines.append(f"It lacks {', '.join(content['lacking'])}: {content['remedy']}.")
     if rows:
         lines.append(f"Approve and send with: icp sync apply {destination} {content['plan']}")
     return "\n".join(lines)
 
 
 def _changes(row: Mapping[str, Any]) -> str:
-    return "; ".join(f"{n}: {row['old'].get(n) or '–'} → {v or '–'}" for n, v in row["new"].items())
+    if list(row["new"]) == ["row"]:
+        return "leaves the list" if row["new"]["row"] is None else "changed" if row["old"].get("row") else "new"
+    return "; ".join(f"{n}: {_short(row['old'].get(n))} → {_short(v)}" for n, v in row["new"].items())
 
 
-def _wanted(desk: Desk, told: Mapping[str, Values]) -> tuple[str, dict[str, Values], tuple[str, ...], frozenset[str]]:
-    """What the CRM should hold where it differs from what it was told: revision, by account, properties, riders."""
-    import pandas as pd
-
-    import flows.dbt_project
-    from icp.destinations.crm import as_text
-    from icp.published import PublishedStore
-
-    store = PublishedStore(desk.settings.lake, desk.section.icp or desk.settings.default_icp())
-    current = store.current()
-    if current is None:
-        raise ConfigError("No revision is in force. `icp approve` one first.")
-    revision = store.path(current["quarter"], current["revision"])
-    scratch, model = desk.folder / "cache", f"sync_{desk.section.kind}"
-    scratch.mkdir(parents=True, exist_ok=True)
-    target = scratch / "wanted.parquet"
-    variables = {
-        "sync_list_path": str(revision / "accounts.parquet"),
-        "sync_version": f"{current['quarter']} r{current['revision']}",
-        "sync_scored_on": store.manifest(revision)["as_of"][:10],
-        "sync_told_path": _told_file(scratch / "told.parquet", desk.settings.dbt_project, model, told),
-        "sync_path": str(target),
-    }
-    columns = flows.dbt_project.build(
-        desk.settings.dbt_project,
-        select=(f"+{model}",),
-        variables=variables,
-        warehouse=scratch / "warehouse.duckdb",
-        scratch=scratch,
-    )[model]
-    names = tuple(name for name in columns if name != KEY)
-    frame = pd.read_parquet(target)
-    wanted = {str(row[KEY]): {n: as_text(row[n]) for n in names} for row in frame.to_dict("records")}
-    riders = frozenset(name for name in names if columns[name]["meta"].get("rides_along"))
-    return f"{current['quarter']} r{current['revision']}", wanted, names, riders
+def _short(value: str | None) -> str:
+    return "–" if not value else value if len(value) <= WIDTH else f"{value[:WIDTH]}…"
 
 
-def _told_file(path: Path, project: Path, model: str, told: Mapping[str, Values]) -> str:
-    """What the CRM was last told as the model reads it; empty before the first write."""
-    import pandas as pd
-    from ruamel.yaml import YAML
-
-    if not told:
-        return ""
-    page = YAML(typ="safe").load((project / f"models/sync/{model}.yml").read_text(encoding="utf-8"))
-    names = [column["name"] for column in page["models"][0]["columns"]]
-    rows = [{KEY: account, **values} for account, values in told.items()]
-    pd.DataFrame(rows).reindex(columns=names).astype("string").to_parquet(path)
-    return str(path)
-
-
-def _read_all(crm: Crm, accounts: Sequence[str], there: Sequence[str], columns: Sequence[str]) -> dict[str, Values]:
+def _read_all(
+    there: Destination, accounts: Sequence[str], present: Sequence[str], columns: Sequence[str]
+) -> dict[str, Values]:
     empty: Values = dict.fromkeys(columns)
     found: dict[str, Values] = {}
-    for start in range(0, len(accounts), crm.batch):
-        read = crm.read(accounts[start : start + crm.batch], there)
+    for start in range(0, len(accounts), there.batch):
+        read = there.read(accounts[start : start + there.batch], present)
         found |= {account: {**empty, **values} for account, values in read.items()}
     return found
+
+
+def _stands(told: Values, holds: Values | None, replace: bool) -> bool:
+    """Whether a list counts as ours: one somebody removed may be put again, one somebody changed taken over."""
+    return holds == told or not (replace or holds is None or holds["list"] is None)
 
 
 def _keep(ledger: Ledger, content: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
     """Name the plan by its content and keep it, when there is anything to do."""
     told = [{"account": row.account, "old": row.old, "new": row.new} for row in rows]
-    written = json.dumps([content, told, ledger.plans()], sort_keys=True).encode()
-    name = hashlib.sha256(written).hexdigest()[:NAME_LENGTH]
+    digest = hashlib.sha256(json.dumps([content, ledger.plans()], sort_keys=True).encode())
+    for row in told:
+        digest.update(json.dumps(row, sort_keys=True).encode())
+    name = digest.hexdigest()[:NAME_LENGTH]
     if rows:
         ledger.add_plan(name, content, rows)
     return {"plan": name if rows else None, **content, "rows": told}
@@ -265,24 +236,26 @@ def _require_finished(desk: Desk) -> None:
 
 
 def _require_properties(desk: Desk, columns: Sequence[str], *, create: bool) -> None:
-    lacking = desk.crm.lacking(columns)
+    lacking = desk.there.lacking(columns)
     if lacking and not create:
-        raise ConfigError(
-            f"{desk.name} lacks the properties {', '.join(lacking)}. Apply with --create-properties, or make them there. "
-            "Nothing was sent."
-        )
+        raise ConfigError(f"{desk.name} lacks {', '.join(lacking)}: {desk.there.remedy}. Nothing was sent.")
     if lacking:
-        desk.crm.create(lacking)
+        desk.there.create(lacking)
 
 
-def _verify(desk: Desk, name: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Read a sample of the written rows back, evenly over the plan; answers those that read otherwise."""
-    written = desk.ledger.rows(name, "ok")
-    sample = written[:: max(1, -(-len(written) // SAMPLE))]
-    found = desk.crm.read([row.account for row in sample], columns) if sample else {}
+def _verify(desk: Desk, name: str, columns: Sequence[str], wrote: Sequence[str]) -> list[dict[str, Any]]:
+    """Read a sample of what this run wrote back, evenly over it; answers the rows that read otherwise.
+
+    What an earlier run wrote may have been changed by a person since, and is nobody's failure.
+    """
+    step = max(1, -(-len(wrote) // SAMPLE))
+    sample = sorted(wrote)[::step]
+    found = desk.there.read(sample, columns) if sample else {}
+    chosen = set(sample)
+    rows = [row for row in desk.ledger.rows(name, "ok") if row.account in chosen]
     return [
         {"account": row.account, "wrote": dict(row.wrote or {}), "reads": found.get(row.account)}
-        for row in sample
+        for row in rows
         if any((found.get(row.account) or {}).get(n) != v for n, v in (row.wrote or {}).items())
     ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,12 @@ from icp.cli_alerts import alert, runs
 from icp.cli_decisions import approve, reject, rollback
 from icp.cli_options import DEFAULT_PROJECT, AsJson, IcpName, Project, named_icp, settings_of
 from icp.cli_project import check, init, new_app
+from icp.cli_quarantine import quarantine_app
 from icp.cli_running import backfill, deploy, schedule, up
 from icp.cli_serve import serve
 from icp.cli_sources import doctor, fake_vendors
 from icp.cli_sync import sync_app
-from icp.errors import IcpError
+from icp.errors import IcpError, ServerLost
 
 if TYPE_CHECKING:
     from icp.config import Settings
@@ -31,7 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps your Ideal Customer Profile true. Start with: icp demo",
 )
-quarantine_app = typer.Typer(no_args_is_help=True, help="Loads a gate refused: nothing of them is lost.")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(new_app, name="new")
 app.add_typer(sync_app, name="sync")
@@ -49,6 +49,11 @@ def main() -> None:
     """Entry point: user errors are one message and an exit code of their own, never a traceback."""
     try:
         app(standalone_mode=False)
+    except ServerLost as error:
+        _say(f"error: {error}")
+        sys.stdout.flush()
+        # Prefect's client would go on for minutes, at worst for most of an hour: every event of the run once more.
+        os._exit(error.exit_code)
     except IcpError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
@@ -91,13 +96,12 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Land what is new, gate it, keep it or quarantine it."""
+    settings = settings_of(project)  # before anything of Prefect: it reads its environment when it is imported
     from flows.by_hand import ingest_by_hand
+    from flows.ingest import raise_if_refused
 
-    settings = settings_of(project)
     with _progress():
         result = ingest_by_hand(settings, source=source, now=datetime.now(UTC), plain=plain)
-    from flows.ingest import raise_if_refused  # Prefect reads its settings when it is imported
-
     raise_if_refused(result)
     if as_json:
         typer.echo(json.dumps({"accepted": result.accepted, "rows": result.rows, "notes": result.notes}))
@@ -121,10 +125,10 @@ def refresh(
     as_json: AsJson = False,
 ) -> None:
     """Re-derive the ICPs of a quarter and publish what changed, how sure we are, and the rescored accounts."""
+    settings = settings_of(project)
     from flows.by_hand import refresh_all_by_hand, refresh_by_hand
     from flows.refresh_words import all_as_json, as_json_object, in_words
 
-    settings = settings_of(project)
     if icp is not None or len(settings.icps) == 1:
         name = settings.default_icp() if icp is None else icp
         with _progress():
@@ -178,16 +182,15 @@ def monitor(
     fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 4 while anything drifts.")] = False,
 ) -> None:
     """Say whether anything moved since the ICP in force was made: who comes, what wins, how well tiers separate."""
+    settings = settings_of(project)
     from flows.by_hand import monitor_by_hand
+    from flows.monitor import as_text
     from icp.errors import DriftFound
     from icp.serialize import to_json
 
-    settings = settings_of(project)
     with _progress():
         name = settings.default_icp() if icp is None else icp
         result = monitor_by_hand(settings, icp=name, as_of=as_of, now=datetime.now(UTC), plain=plain)
-    from flows.monitor import as_text  # Prefect reads its settings when it is imported
-
     typer.echo(to_json(result.report) if as_json else as_text(result.report))
     if fail_on_drift and result.report.is_drift:
         raise DriftFound(result.report.headline + (f" Report: {result.path}" if result.path else ""))
@@ -263,43 +266,6 @@ def version() -> None:
     typer.echo(__version__)
 
 
-@quarantine_app.command("list")
-def quarantine_list(project: Project = DEFAULT_PROJECT, as_json: AsJson = False) -> None:
-    """Every refused load with the rules it broke."""
-    from flows.reading import quarantined
-
-    typer.echo(quarantined(settings_of(project).lake, as_json=as_json))
-
-
-@quarantine_app.command("release")
-def quarantine_release(
-    load_id: str,
-    reason: Annotated[str, typer.Option(help="Why the load is good after all; kept in its manifest.")],
-    project: Project = DEFAULT_PROJECT,
-) -> None:
-    """Accept a refused load as it is."""
-    from icp.lake import Lake
-    from icp.sources.failures import settle_refusal
-
-    lake = Lake(settings_of(project).lake)
-    released = lake.release(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
-    settle_refusal(lake, released.source)
-    typer.echo(f"{load_id} accepted.")
-
-
-@quarantine_app.command("drop")
-def quarantine_drop(
-    load_id: str,
-    project: Project = DEFAULT_PROJECT,
-    reason: Annotated[str, typer.Option(help="Why; kept in quarantine's log.")] = "",
-) -> None:
-    """Forget a refused load; its extract stays where it is and the next ingest tries it again."""
-    from icp.lake import Lake
-
-    Lake(settings_of(project).lake).drop(load_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
-    typer.echo(f"{load_id} dropped; its extract is tried again by the next ingest.")
-
-
 def _store(project: Path, icp: str | None) -> PublishedStore:
     from icp.published import PublishedStore
 
@@ -320,7 +286,7 @@ def _progress() -> Any:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ def serve(
     project: Project = DEFAULT_PROJECT,
 ) -> None:
     """Show the published reports in a browser on this machine, read-only, until Ctrl-C."""
-    from flows.serve import is_loopback, site
+    from flows.serve import is_loopback, origin, site
     from icp.config import load
 
     with site(load(project).lake / "published", host, port) as server:
-        typer.echo(f"http://{host}:{server.server_address[1]}/")
+        typer.echo(f"http://{origin(host, int(server.server_address[1]))}/")
         if not is_loopback(host):
             typer.echo("Whoever can reach this address can read every report and list.", err=True)
         server.serve_forever()

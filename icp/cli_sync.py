@@ -1,20 +1,25 @@
-"""`icp sync`: tiers written back to a CRM, after a dry run somebody approved."""
+"""`icp sync`: destinations told about accounts, after a dry run somebody approved."""
 
 from __future__ import annotations
 
 import getpass
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from icp.cli_options import DEFAULT_PROJECT, AsJson, Project, settings_of
 
-if TYPE_CHECKING:
-    pass
+sync_app = typer.Typer(
+    no_args_is_help=True, help="Tell a CRM, a store, a table or a webhook: plan, apply, undo, status."
+)
 
-sync_app = typer.Typer(no_args_is_help=True, help="Write tiers back to a CRM: plan, apply, undo, status.")
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 Destination = Annotated[str, typer.Argument(help="A destination of icp.yml.")]
 
 
@@ -23,7 +28,7 @@ def plan(name: Destination, project: Project = DEFAULT_PROJECT, as_json: AsJson 
     """Say what would be written, account by account. Sends nothing."""
     from flows import sync
 
-    with sync.at_desk(settings_of(project), name) as desk:
+    with sync.at_desk(settings_of(project), name, clock=_now) as desk:
         found = sync.plan(desk)
     typer.echo(json.dumps(found, ensure_ascii=False) if as_json else sync.in_words(found, name))
 
@@ -33,7 +38,7 @@ def apply(
     name: Destination,
     plan_name: Annotated[str, typer.Argument(metavar="PLAN", help="The plan to approve, as `icp sync plan` named it.")],
     create_properties: Annotated[
-        bool, typer.Option("--create-properties", help="Make the properties the CRM lacks.")
+        bool, typer.Option("--create-properties", help="Make the properties HubSpot lacks.")
     ] = False,
     by: Annotated[str | None, typer.Option(help="Who approves; the system user if absent.")] = None,
     project: Project = DEFAULT_PROJECT,
@@ -41,9 +46,9 @@ def apply(
     """Approve a plan and carry it out, or go on with it. A plan that is done sends nothing."""
     from flows import sync
 
-    with sync.at_desk(settings_of(project), name) as desk:
+    with sync.at_desk(settings_of(project), name, clock=_now) as desk:
         who = by or getpass.getuser()
-        done = sync.apply(desk, plan_name, by=who, at=datetime.now(UTC), create=create_properties)
+        done = sync.apply(desk, plan_name, by=who, at=_now(), create=create_properties)
     typer.echo(json.dumps(done, ensure_ascii=False))
 
 
@@ -57,7 +62,7 @@ def undo(
     """Plan the way back from what a plan wrote. Sends nothing: apply the plan it names."""
     from flows import sync
 
-    with sync.at_desk(settings_of(project), name) as desk:
+    with sync.at_desk(settings_of(project), name, clock=_now) as desk:
         found = sync.plan_undo(desk, plan_name)
     typer.echo(json.dumps(found, ensure_ascii=False) if as_json else sync.in_words(found, name))
 
@@ -67,6 +72,6 @@ def status(name: Destination, project: Project = DEFAULT_PROJECT) -> None:
     """Every plan of a destination with its approval and rows by state, as JSON lines, oldest first."""
     from flows import sync
 
-    with sync.at_desk(settings_of(project), name, alone=False) as desk:
+    with sync.at_desk(settings_of(project), name, clock=_now, alone=False) as desk:
         for plan_name in desk.ledger.plans():
             typer.echo(json.dumps(sync.status(desk.ledger, plan_name), ensure_ascii=False))

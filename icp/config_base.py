@@ -7,7 +7,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+# No dash: where a key admits no underscore (Prefect's artifacts), `a_b` becomes `a-b`, and must stay the only one that does.
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Scalar = str | bool | int | float | date | datetime
 
 

@@ -59,12 +59,11 @@ PERSONAL = frozenset(
 SALESFORCE = VendorKind("Salesforce", SALESFORCE_TABLES, ("accounts", "opportunities"), PERSONAL)
 
 
-class SalesforceSettings(VendorSection):
-    """Salesforce's REST and Bulk API 2.0. Credentials are named here and kept in the environment, never in icp.yml.
+class SalesforceLogin(VendorSection):
+    """How to log in to a Salesforce org. Credentials are named here and kept in the environment, never in icp.yml.
 
     `login_url` is the org's own address (My Domain). `login` is `client_credentials` (key and secret of a connected app)
-    or `jwt` (its key, a user name and the private key of its certificate, or the path of a file with it). Above
-    `bulk_above` rows a table is read by a Bulk job. `field_history` lands what accounts and opportunities were before.
+    or `jwt` (its key, a user name and the private key of its certificate, or the path of a file with it).
     """
 
     login_url: str
@@ -74,6 +73,20 @@ class SalesforceSettings(VendorSection):
     client_secret_env: EnvironmentName = "SALESFORCE_CLIENT_SECRET"
     username_env: EnvironmentName = "SALESFORCE_USERNAME"
     private_key_env: EnvironmentName = "SALESFORCE_PRIVATE_KEY"
+    retry: RetrySection = RetrySection()
+
+    @field_validator("login_url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        return safe_url(url)
+
+
+class SalesforceSettings(SalesforceLogin):
+    """Salesforce's REST and Bulk API 2.0.
+
+    Above `bulk_above` rows a table is read by a Bulk job. `field_history` lands what accounts and opportunities were before.
+    """
+
     api_version: Annotated[str, Field(pattern=r"^v[4-9]\d\.0$")] = "v66.0"
     bulk_above: Annotated[int, Field(ge=0)] = 2000
     bulk_page_rows: Annotated[int, Field(ge=1)] = 50_000
@@ -81,9 +94,3 @@ class SalesforceSettings(VendorSection):
     job_minutes: Annotated[float, Field(gt=0)] = 60.0
     overlap_minutes: Annotated[float, Field(ge=0)] = 15
     field_history: bool = False
-    retry: RetrySection = RetrySection()
-
-    @field_validator("login_url")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        return safe_url(url)

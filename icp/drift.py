@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from icp.diff import compare
 from icp.drift_age import grown_older
-from icp.drift_monitors import Mix, TopTier, block_of, last_look, watch_concept, watch_performance, watch_population
+from icp.drift_monitors import Mix, block_of, last_look, watch_concept, watch_population
+from icp.drift_performance import TopTier, watch_performance
 from icp.drift_report import MONITORS, Alert, DriftReport, Finding, Monitor, MonitorState, Remembered, State, Watched
 from icp.label_rows import LabelRows, read_label_rows
 from icp.points import card_of

@@ -45,6 +45,11 @@ class Finding:
     def key(self) -> str:
         return f"{self.monitor}/{self.name}"
 
+    @property
+    def attribute(self) -> str:
+        """The attribute it is about; a level that was hardly there before is watched under `attribute:level`."""
+        return self.name.split(":", 1)[0]
+
 
 @dataclass(frozen=True)
 class Watched:

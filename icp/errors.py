@@ -63,6 +63,10 @@ class TryLater(IcpError):
     exit_code = 75
 
 
+class ServerLost(TryLater):
+    """Prefect's server was gone before a run ended; what the run had done is kept, the next run continues it."""
+
+
 class NotYet(TryLater):
     """A scheduled refresh waits: the extracts of its quarter are not there yet. Nothing is wrong; the next run looks again."""
 

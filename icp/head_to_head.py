@@ -9,7 +9,7 @@ import pandas as pd
 
 from icp.backtest import Backtest
 from icp.profile import Estimate, Profile, Tier
-from icp.stats import lift_interval, wilson_interval
+from icp.stats import independent_share, lift_interval, wilson_interval
 
 BEST = 2  # tiers from the top that are compared: A and B
 
@@ -19,7 +19,7 @@ class Side:
     """One of the ICPs. Rates have 95 % intervals and are absent where outcomes cannot say.
 
     `auc` is that of the ICP in force before on this quarter's outcomes, `best_rate` the win rate of its two best tiers
-    out of fold.
+    out of fold, on as many independent deals as the rates of those tiers stand on.
     """
 
     icp: str
@@ -120,8 +120,11 @@ def _side(profile: Profile, accounts: int, best: int, judged: Backtest | None) -
     rate = lift = None
     has_rates = profile.gives_probability and profile.state != "no_icp"
     if has_rates and deals:
-        rate = Estimate(*wilson_interval(wins, deals))
-        lift = _lift(wins, deals, profile)
+        counted = independent_share(
+            [((t.rate.value, t.rate.low, t.rate.high), t.opportunities) for t in _tiers(profile)]
+        )
+        rate = Estimate(*wilson_interval(wins * counted, deals * counted))
+        lift = _lift(wins, deals, profile, counted)
     return Side(
         icp=profile.icp,
         quarter=profile.quarter,
@@ -138,10 +141,10 @@ def _side(profile: Profile, accounts: int, best: int, judged: Backtest | None) -
     )
 
 
-def _lift(wins: int, deals: int, profile: Profile) -> Estimate | None:
+def _lift(wins: int, deals: int, profile: Profile, counted: float) -> Estimate | None:
     if not profile.wins or deals > profile.opportunities:
         return None
-    return Estimate(*lift_interval(wins, deals, profile.wins, profile.opportunities))
+    return Estimate(*lift_interval(*(n * counted for n in (wins, deals, profile.wins, profile.opportunities))))
 
 
 def _sentence(one: Side, other: Side, overlap: Overlap) -> str:

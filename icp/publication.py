@@ -8,7 +8,7 @@ down what people read. Both write the same bytes for the same results.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from icp.report import (
 from icp.report.qualitative_view import personas_markdown
 from icp.report.sayings import icp_markdown, mql_sql
 from icp.serialize import SCHEMA_VERSION, from_json, profile_to_yaml, to_json
+from icp.tier_lists import LISTS, by_fit, qualified_tiers, tier_names
 from icp.track_record import TrackedQuarter
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -98,7 +99,7 @@ def write_findings(
     facts = read_rep_facts(folder)
     if case_studies is not None:
         facts = facts.drop(columns="case_study", errors="ignore")
-    ordered = with_case_studies(_ordered(accounts), case_studies)
+    ordered = with_case_studies(by_fit(accounts), case_studies)
     with_facts = {name: with_rep_facts(table, facts) for name, table in lists.items()}
     (folder / "workbook.xlsx").write_bytes(render_workbook(data, with_rep_facts(ordered, facts), with_facts, best))
     _write_text(folder / "report.html", render_report(data))
@@ -142,7 +143,7 @@ def judgement(data: ReportData) -> Mapping[str, Any]:
 
 def read_accounts(folder: Path) -> pd.DataFrame:
     """The scored accounts of a revision, whole numbers kept whole where some are missing."""
-    return _read_parquet(folder / "accounts.parquet")
+    return read_table(folder / "accounts.parquet")
 
 
 # What reps read beside a score, and the declared attributes it may be found under (icp.yml: `attributes`).
@@ -172,7 +173,7 @@ def with_rep_facts(accounts: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 def read_migration(folder: Path) -> pd.DataFrame:
     """How many accounts moved from which tier to which, and why."""
-    return _read_parquet(folder / "migration.parquet")
+    return read_table(folder / "migration.parquet")
 
 
 def read_history(folders: Iterable[Path]) -> tuple[TrackedQuarter, ...]:
@@ -221,78 +222,21 @@ def _coverage_row(labels: pd.DataFrame, universe: pd.DataFrame, attribute: Attri
     )
 
 
-def qualified_tiers(accounts: pd.DataFrame, profile: Profile) -> tuple[str, ...]:
-    """The tiers whose accounts count as fitting, best first, as the warehouse marked them."""
-    fitting = accounts.loc[accounts["is_icp_qualified"].fillna(False).astype(bool), "tier"]
-    found = set(fitting.dropna().astype(str))
-    return tuple(name for name in tier_names(profile) if name in found)
-
-
-def tier_names(profile: Profile) -> tuple[str, ...]:
-    """The tiers from best to worst."""
-    return tuple(tier.name for tier in sorted(profile.tiers, key=lambda tier: -tier.min_score))
-
-
-def movers(accounts: pd.DataFrame, tiers: Sequence[str], most: int = 15) -> pd.DataFrame:
-    """The accounts the report names: those that rose or fell furthest between tiers, with a `direction`."""
-    risen, fallen = risers(accounts, tiers).head(most), fallers(accounts, tiers).head(most)
-    return pd.concat([risen.assign(direction="up"), fallen.assign(direction="down")], ignore_index=True)
-
-
-def risers(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts in a better tier than in the ICP before, the furthest risen first."""
-    steps = _steps(accounts, tiers)
-    return _ordered(accounts.assign(_steps=-steps)[steps < 0])
-
-
-def fallers(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts in a worse tier than in the ICP before, the furthest fallen first."""
-    steps = _steps(accounts, tiers)
-    return _ordered(accounts.assign(_steps=steps)[steps > 0])
-
-
-def net_new(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts of the two best tiers that are not customers yet and may be contacted, the best fit first."""
-    is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)
-    if "do_not_contact" in accounts:
-        is_prospect &= ~accounts["do_not_contact"].fillna(False).astype(bool)
-    return _ordered(accounts[is_prospect & accounts["tier"].isin(list(tiers)[:2])])
-
-
-def not_icp(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
-    """Accounts of the last tier that are not customers: where an hour of prospecting is worth least."""
-    is_prospect = ~accounts["is_customer"].fillna(False).astype(bool)
-    return _ordered(accounts[is_prospect & accounts["tier"].isin(list(tiers)[-1:])])
-
-
-LISTS: Mapping[str, Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]] = {
-    "risers": risers, "fallers": fallers, "net_new": net_new, "not_icp": not_icp,
-}  # fmt: skip
-
-
-def _steps(accounts: pd.DataFrame, tiers: Sequence[str]) -> pd.Series[float]:
-    """Tiers down (positive) or up (negative) since the ICP before; missing for accounts that had no tier."""
-    rank = {name: place for place, name in enumerate(tiers)}
-    now, before = (accounts[column].astype(object).map(rank).astype(float) for column in ("tier", "previous_tier"))
-    return now - before
-
-
-def _ordered(accounts: pd.DataFrame) -> pd.DataFrame:
-    keys = [key for key in ("_steps", "fit_score", "intent_score") if key in accounts]
-    ordered = accounts.sort_values([*keys, "account_id"], ascending=[*[False] * len(keys), True], kind="stable")
-    return ordered.drop(columns="_steps", errors="ignore").reset_index(drop=True)
-
-
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """A table that a spreadsheet shows and never executes: text that looks like a formula starts with an apostrophe."""
+    """A table that a spreadsheet shows and never executes."""
+    _write_text(path, csv_text(table))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV for spreadsheets: text that looks like a formula starts with an apostrophe."""
     safe = table.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_bool_dtype(safe[column]):
             safe[column] = safe[column].astype(object).map(spreadsheet_safe, na_action="ignore")
-    _write_text(path, safe.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
+    return str(safe.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
 
 
 def spreadsheet_safe(cell: object) -> object:
@@ -323,7 +267,8 @@ def _default_type(field: pa.Field) -> pa.DataType:
     return pa.string() if is_text else field.type
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of a revision, whole numbers kept whole where some are missing."""
     if not path.exists():
         raise IcpError(f"{path.name} is not in {path.parent}: build the serving models into this folder first")
     return pd.read_parquet(path, dtype_backend="numpy_nullable")

@@ -185,15 +185,20 @@ class PublishedStore:
         return about[-1] if about else None
 
     def waiting(self) -> list[Decision]:
-        """The candidates that wait for a person, oldest first: held, nothing decided since, none after it approved."""
+        """The candidates that wait for a person, oldest first: held, nothing decided since, no later revision of the quarter
+        to decide about instead."""
         last = {(d.quarter, d.revision): d for d in self._decisions()}
         held = [decision for _, decision in sorted(last.items()) if decision.decision == "held"]
         return [d for d in held if self.replaced_by(d.quarter, d.revision) is None]
 
     def replaced_by(self, quarter: str, revision: int) -> Decision | None:
-        """The approval of a later revision of the same quarter, made from newer inputs; None where there is none."""
-        standing = self.standing_in(quarter)
-        return standing if standing and standing.revision > revision else None
+        """What was decided last of a later revision of the same quarter, made from newer inputs; None where there is none.
+
+        One that was rolled back stands for nothing: what it replaced may be decided about again.
+        """
+        last = {d.revision: d for d in self._decisions() if d.quarter == quarter and d.revision > revision}
+        standing = [d for d in last.values() if d.decision != "rolled_back"]
+        return max(standing, key=lambda d: d.revision, default=None)
 
     def standing_in(self, quarter: str) -> Decision | None:
         """The approval that stands for one quarter, in force now or not; None where nothing of it is approved."""

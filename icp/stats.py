@@ -85,6 +85,22 @@ def wilson_trials(value: float, low: float, high: float, level: float = 0.95) ->
     return normal_quantile(level) ** 2 / share if share > 0 else math.inf
 
 
+def independent_share(rates: Sequence[tuple[tuple[float, float, float], int]]) -> float:
+    """How much of an independent deal one deal of these groups is worth, at most 1.
+
+    What is counted afresh on deals whose published rates have wider intervals (deals of one account, folds that share
+    their rows) is to be no surer than those rates are.
+
+    Args:
+        rates: of each group its win rate with the ends of its Wilson interval, and its deals.
+
+    >>> round(independent_share([(wilson_interval(10, 100), 200), (wilson_interval(30, 300), 300)]), 6)
+    0.8
+    """
+    deals = sum(count for _, count in rates)
+    return min(1.0, sum(wilson_trials(*rate) for rate, count in rates if count) / deals) if deals else 1.0
+
+
 def jeffreys_interval(wins: float, total: float, level: float = 0.95) -> Interval:
     """A win rate with the equal-tailed Bayesian interval under the Jeffreys prior Beta(1/2, 1/2).
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from icp.bins import encode
 from icp.profile import MISSING, BinDictionary, Criterion, Estimate, Profile
-from icp.stats import wilson_interval, wilson_trials
+from icp.stats import independent_share, wilson_interval
 
 MOST_CRITERIA = 8  # 256 combinations: as many as a page carries and a person tries
 
@@ -91,7 +91,7 @@ def what_if(profile: Profile, labels: pd.DataFrame, universe: pd.DataFrame) -> W
         for of, weights in ((met, None), (met, is_prospect), (had, None), (had, is_won))
     ]
     base = profile.base_rate
-    counted = min(1.0, wilson_trials(base.value, base.low, base.high) / profile.opportunities)
+    counted = independent_share([((base.value, base.low, base.high), profile.opportunities)])
     rows = zip(*(np.rint(count).astype(int).tolist() for count in counts), strict=True)
     wins = int(is_won.sum())
     return WhatIf(tuple(asked_for), tuple(_combination(asked, row, wins, counted) for asked, row in enumerate(rows)))

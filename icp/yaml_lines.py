@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
+from icp.config_base import NAME_PATTERN
 from icp.errors import ConfigError
 
 Location = tuple[int | str, ...]
@@ -74,14 +75,20 @@ def explain(path: Path, document: Any, model: type[BaseModel], error: Validation
     for problem in error.errors():
         location = tuple(part for part in problem["loc"] if part != "[key]")
         where = ".".join(str(part) for part in location) or "the file"
-        what = _what(model, location, problem["type"], problem["msg"])
+        what = _what(model, location, problem["type"], problem["msg"], problem.get("ctx") or {})
         sentences.append(f"{path.name}, line {line_of(document, location)}: {where}: {what}")
     return "\n".join(dict.fromkeys(sentences))
 
 
-def _what(model: type[BaseModel], location: Location, kind: str, message: str) -> str:
+def _what(model: type[BaseModel], location: Location, kind: str, message: str, said: Mapping[str, Any]) -> str:
+    if kind == "union_tag_not_found":
+        return f"{said['discriminator'].replace(chr(39), chr(96))} is required. Add it."
+    if kind == "union_tag_invalid":
+        return unknown(said["tag"], said["expected_tags"].replace("'", "").split(", "), "kind")
     if kind == "extra_forbidden":
         return unknown(str(location[-1]), _keys_at(model, location[:-1]))
+    if kind == "string_pattern_mismatch" and NAME_PATTERN in message:
+        return "is not a name. Use small letters, digits and underscores, a letter first, such as `emea_large`."
     if kind == "missing":
         return "is required. Add it."
     return message.removeprefix("Value error, ").removesuffix(".") + "."
@@ -101,7 +108,11 @@ def _keys_at(model: Any, location: Location) -> list[str]:
     for part in location:
         fields = model.model_fields if _is_model(model) else {}
         field = next((f for name, f in fields.items() if part in (f.alias, name)), None)
-        model = _inner_model(field.annotation) if field else model
+        if field is None and not _is_model(model):
+            model = _of_kind(model, part)
+        else:
+            model = _inner(field.annotation) if field else model
+    model = model if _is_model(model) else _inner_model(model)
     return [field.alias or name for name, field in model.model_fields.items()] if _is_model(model) else []
 
 
@@ -109,6 +120,24 @@ def _inner_model(annotation: Any) -> Any:
     if _is_model(annotation):
         return annotation
     return next((found for arg in get_args(annotation) if (found := _inner_model(arg))), None)
+
+
+def _inner(annotation: Any) -> Any:
+    """The model an annotation holds, or the annotation where it holds several that are told apart by their kind."""
+    models = _all_models(annotation)
+    return models[0] if len(models) == 1 else annotation
+
+
+def _of_kind(annotation: Any, kind: Any) -> Any:
+    """The model of a kind among those an annotation holds; the annotation where the part is another key."""
+    kinds = ((m, get_args(f.annotation)) for m in _all_models(annotation) if (f := m.model_fields.get("kind")))
+    return next((model for model, names in kinds if kind in names), annotation)
+
+
+def _all_models(annotation: Any) -> list[Any]:
+    if _is_model(annotation):
+        return [annotation]
+    return [model for arg in get_args(annotation) for model in _all_models(arg)]
 
 
 def _is_model(candidate: Any) -> bool:

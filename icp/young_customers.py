@@ -30,7 +30,7 @@ def young_customers(young: pd.DataFrame, rules: Sequence[Requirement], at_least:
     """
     rows = young.assign(so_far=_so_far(young, rules, at_least), weight_met=weight_met(young, rules))
     rows = rows.assign(weight_of_all=sum(rule.weight for rule in rules), won_deal=rows["observation_id"])
-    rows["parts"] = ["; ".join(_part(rule, rows.iloc[[place]]) for rule in rules) for place in range(len(rows))]
+    rows["parts"] = ["; ".join(parts) for parts in zip(*(_parts(rule, young) for rule in rules), strict=True)]
     ordered = rows.sort_values(["weight_met", "observation_id"], ascending=[False, True], kind="stable")
     return ordered.reindex(columns=list(COLUMNS)).reset_index(drop=True)
 
@@ -57,12 +57,17 @@ def _so_far(young: pd.DataFrame, rules: Sequence[Requirement], at_least: float |
     return np.where(is_good(young, rules, at_least), ENOUGH, np.where(known, NOT_YET, NOT_KNOWN))
 
 
-def _part(rule: Requirement, row: pd.DataFrame) -> str:
-    if not rule.known(row)[0]:
-        return f"{rule.words}: not known yet"
-    state = "so far yes" if rule.met(row)[0] else "not yet"
-    return (
-        f"{rule.words}: {state}"
-        if rule.rule in ("repeat", "not_churned")
-        else f"{rule.words}: {state} ({figure(float(row[rule.column].iloc[0]))})"
-    )
+def _parts(rule: Requirement, young: pd.DataFrame) -> list[str]:
+    """Where each row stands with one rule, in words."""
+    if rule.column not in young:
+        return [f"{rule.words}: not known yet"] * len(young)
+    facts = pd.to_numeric(young[rule.column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    is_flag = rule.rule in ("repeat", "not_churned")
+    return [
+        f"{rule.words}: {state}" if is_flag or not known else f"{rule.words}: {state} ({figure(fact)})"
+        for state, known, fact in zip(_states(rule, young), rule.known(young), facts, strict=True)
+    ]
+
+
+def _states(rule: Requirement, young: pd.DataFrame) -> np.ndarray:
+    return np.where(~rule.known(young), "not known yet", np.where(rule.met(young), "so far yes", "not yet"))

@@ -36,7 +36,7 @@ PROJECT = """config_version: 1
 company: Lumenworks
 sources:
   crm: {kind: files, tables: {accounts: {path: "accounts_*.csv", columns: {account_id: id, account_name: name}}}}
-icps: {main: {approval: {mode: ask, deadline_days: 14}}}
+icps: {main: {approval: {mode: ask, deadline_days: %s}}}
 """
 
 
@@ -49,10 +49,10 @@ class Bench:
     api: str
 
     def hold(self, quarter: str, since: datetime) -> None:
-        """Publish a candidate that waits since then."""
-        working = self.store.open_working(quarter)
-        (working / "diff.md").write_text(f"# ICP main, {quarter}\n\nOne criterion changed.\n", encoding="utf-8")
-        made = self.store.commit(working, quarter, {"run_key": quarter})
+        """Publish a candidate that waits since then; a further revision where the quarter has one."""
+        working, number = self.store.open_working(quarter), len(self.store.revisions(quarter)) + 1
+        (working / "diff.md").write_text(f"# ICP main, {quarter}\n\nRevision {number}.\n", encoding="utf-8")
+        made = self.store.commit(working, quarter, {"run_key": f"{quarter}/{number}"})
         self.store.record_decision(quarter, made.revision, "held", by="policy", reason="asked to", at=since)
 
     def ask(self) -> int:
@@ -60,13 +60,13 @@ class Bench:
 
         return ask_for_approval(self.settings, datetime.now(UTC))
 
-    def run(self, quarter: str) -> dict[str, Any]:
-        """The run that asks about this quarter, once it waits."""
+    def run(self, quarter: str, revision: int = 1) -> dict[str, Any]:
+        """The run that asks about this candidate, once it waits."""
 
         def found() -> Any:
-            runs = self._post("/flow_runs/filter", {"flow_runs": {"name": {"like_": f"main-{quarter}"}}})
-            waits = [run for run in runs if run["state_name"] == "Suspended"]
-            return waits if waits and self._form(waits[0]["id"], quarter) else None
+            about = {"flow_runs": {"name": {"like_": f"main-{quarter}/r{revision}"}}}
+            waits = [run for run in self._post("/flow_runs/filter", about) if run["state_name"] == "Suspended"]
+            return waits if waits and self._form(waits[0]["id"], quarter, revision) else None
 
         (run,) = self._until(found)
         return dict(run)
@@ -80,7 +80,7 @@ class Bench:
 
         def ended() -> Any:
             state = self._get(f"/flow_runs/{run['id']}")["state_name"]
-            return state if state in {"Completed", "Failed", "Crashed"} else None
+            return state if state in {"Completed", "Failed", "Crashed", "Cancelled"} else None
 
         return str(self._until(ended))
 
@@ -88,8 +88,15 @@ class Bench:
         command = [sys.executable, "-m", "icp.cli", *words, "-p", str(self.settings.path)]
         return subprocess.run(command, check=False, capture_output=True, env=_environment()).returncode
 
+    def crash(self, run: dict[str, Any]) -> None:
+        """What Prefect makes of a run whose worker was killed with it."""
+        self._post(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+
+    def ends_at(self, run: dict[str, Any]) -> Any:
+        return self._get(f"/flow_runs/{run['id']}")["state"]["state_details"]["pause_timeout"]
+
     def last(self, quarter: str) -> str:
-        found = self.store.decision_on(quarter, 1)
+        found = self.store.decision_on(quarter, len(self.store.revisions(quarter)))
         return f"{found.decision} by {found.by}: {found.reason}" if found else ""
 
     def in_force(self) -> str:
@@ -99,9 +106,10 @@ class Bench:
     def lines(self) -> int:
         return len((self.store.root / "approvals.jsonl").read_text(encoding="utf-8").splitlines())
 
-    def _form(self, run: str, quarter: str) -> Any:
+    def _form(self, run: str, quarter: str, revision: int) -> Any:
+        key = f"suspended-icp-main-{quarter.lower()}-r{revision}-approval-schema"
         try:
-            return self._get(f"/flow_runs/{run}/input/suspended-icp-main-{quarter.lower()}-r1-approval-schema")
+            return self._get(f"/flow_runs/{run}/input/{key}")
         except urllib.error.HTTPError:
             return None
 
@@ -192,13 +200,50 @@ def campaign(bench: Bench) -> pd.DataFrame:
     row("terminal approves what lapsed", "2026Q4", f"exit {code}", "", expected="approved, 2026Q4 in force")
     code = bench.icp("rollback", "--reason", "tiers broke routing", "--by", "Bob")
     row("roll back", "2026Q4", f"exit {code}", "", expected="rolled_back, 2026Q1 in force")
+
+    bench.hold("2027Q1", now)
+    bench.ask()
+    run = bench.run("2027Q1")
+    bench.icp("reject", "2027Q1", "--reason", "too few wins", "--by", "Bob")
+    bench.ask()
+    row("terminal rejects, the next refresh closes the form", "2027Q1", "", bench.end(run),
+        expected="rejected, 2026Q1 in force")  # fmt: skip
+
+    bench.hold("2027Q2", now)
+    bench.ask()
+    older = bench.run("2027Q2")
+    bench.hold("2027Q2", now)
+    bench.ask()
+    ended, newer = bench.end(older), bench.run("2027Q2", 2)
+    answered = bench.answer(newer, "approve", "the later extract is right")
+    row("a later revision is held: the older form closes, the newer asks", "2027Q2", answered,
+        f"{ended}, {bench.end(newer)}", expected="approved, 2027Q2 in force")  # fmt: skip
+
+    bench.hold("2027Q3", now)
+    bench.ask()
+    run = bench.run("2027Q3")
+    bench.crash(run)
+    bench.ask()
+    again = bench.run("2027Q3")
+    answered = bench.answer(again, "approve", "asked twice, answered once")
+    row("the run with the form is killed, the next refresh asks again", "2027Q3", answered,
+        f"Crashed, {bench.end(again)}", expected="approved, 2027Q3 in force")  # fmt: skip
+
+    (bench.settings.root / "icp.yml").write_text(PROJECT % "null", encoding="utf-8")
+    bench.settings = config.load(bench.settings.root)
+    bench.hold("2027Q4", now - timedelta(days=400))
+    bench.ask()
+    run = bench.run("2027Q4")
+    until, answered = bench.ends_at(run), bench.answer(run, "approve", "better late")
+    row("no deadline: a form without an end, about a candidate of 400 days", "2027Q4", answered,
+        f"until {until}, {bench.end(run)}", expected="approved, 2027Q4 in force")  # fmt: skip
     return pd.DataFrame(rows)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Bench]:
     """A project with `icp up` beside it."""
-    (folder / "icp.yml").write_text(PROJECT, encoding="utf-8")
+    (folder / "icp.yml").write_text(PROJECT % DAYS, encoding="utf-8")
     (folder / "accounts_1.csv").write_text("id,name\n1,Acme\n", encoding="utf-8")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

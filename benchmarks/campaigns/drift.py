@@ -19,7 +19,8 @@ from icp.bins import kernel
 from icp.change_model import ChangeBlock
 from icp.change_test import find_changes
 from icp.drift import FALSE_ALARMS_PER_YEAR, SHARES, advance
-from icp.drift_monitors import LOOKS, Mix, TopTier, allowance, watch_performance, watch_population
+from icp.drift_monitors import LOOKS, Mix, allowance, watch_population
+from icp.drift_performance import TopTier, watch_performance
 from icp.drift_report import Finding, Monitor, Remembered
 from icp.drift_tests import WEEKS
 from icp.profile import Attribute, Bin

@@ -19,16 +19,19 @@ import pandas as pd
 
 from benchmarks.campaigns.runner import write_table
 from flows import sync
-from icp.config_destinations import DestinationSection
+from icp.config_destinations import HubSpotDestination, SalesforceDestination
 from icp.config_vendors import RetrySection
-from icp.destinations.crm import Connection, as_text
+from icp.destinations.destination import Room, as_text
 from icp.destinations.hubspot import HubSpot
+from icp.destinations.kinds import module_of
 from icp.destinations.ledger import Ledger, Row
 from icp.destinations.salesforce import Salesforce
+from icp.destinations.shelf import Shelf
 from icp.errors import PartialWriteBack, TryLater
 from icp.fake_vendors.crm_writes import WritableCrm, serving_crm
 
 ACCOUNTS, BAD_SHARE, FAULT_RATE, KILLS = 10_000, 0.01, 0.03, 3
+NOW = datetime(2026, 10, 6, tzinfo=UTC)
 CHILD = """
 import sys
 from pathlib import Path
@@ -47,19 +50,29 @@ def campaign(accounts: int = ACCOUNTS, seed: int = 0) -> pd.DataFrame:
 
 def desk(folder: Path, url: str, kind: str) -> sync.Desk:
     """The desk of the campaign's CRM."""
-    retry = RetrySection(attempts=8, first_wait_seconds=0.01, longest_wait_seconds=0.05, timeout_seconds=0.5)
-    section = DestinationSection(
-        kind=kind, base_url=url, token_env="X", existing="replace", retry=retry, calls_per_10_seconds=100_000
-    )
-    connection = Connection(kind, section, "fake-token")
-    return sync.Desk(None, kind, section, Ledger(folder), CRMS[kind](connection, section.version), connection)
+    os.environ |= {"CAMPAIGN_TOKEN": "fake-token", "CAMPAIGN_ID": "fake-id", "CAMPAIGN_SECRET": "fake-secret"}
+    shared: dict[str, Any] = {
+        "kind": kind,
+        "existing": "replace",
+        "retry": RetrySection(attempts=8, first_wait_seconds=0.01, longest_wait_seconds=0.05, timeout_seconds=0.5),
+        "calls_per_10_seconds": 100_000,
+    }
+    section: HubSpotDestination | SalesforceDestination
+    if kind == "hubspot":
+        section = HubSpotDestination(base_url=url, token_env="CAMPAIGN_TOKEN", **shared)
+    else:
+        secrets = {"client_id_env": "CAMPAIGN_ID", "client_secret_env": "CAMPAIGN_SECRET"}
+        section = SalesforceDestination(login_url=url, **secrets, **shared)
+    ledger, shelf = Ledger(folder), Shelf(folder / "lists")
+    there = module_of(kind).opened(section, Room(ledger, shelf, lambda: NOW))
+    return sync.Desk(None, kind, section, ledger, there, shelf)
 
 
 def run(folder: Path, url: str, kind: str, plan: str) -> str:
     """Apply, going on after what may be gone on from; answers how it ended."""
     while True:
         try:
-            sync.apply(desk(folder, url, kind), plan, by="campaign", at=datetime(2026, 10, 6, tzinfo=UTC))
+            sync.apply(desk(folder, url, kind), plan, by="campaign", at=NOW)
             return "done"
         except TryLater:
             continue

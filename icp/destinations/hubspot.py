@@ -6,8 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from icp.destinations.crm import RESUME, SHOWN, Connection, Rejected, Values, Written, as_text
+from icp.config import secret
+from icp.config_destinations import HubSpotDestination
+from icp.destinations.crm import Connection, WritingManners
+from icp.destinations.destination import RESUME, SHOWN, Rejected, Room, Takes, Values, Written, as_text
 from icp.errors import ConfigError
+from icp.sources.http_client import VendorClient
+from icp.sources.hubspot_api import HubSpotManners
+
+TAKES: Takes = "fields"
 
 PROPERTIES: dict[str, dict[str, str]] = {
     "icp_fit_score": {"label": "ICP fit score", "type": "number", "fieldType": "number"},
@@ -18,17 +25,35 @@ PROPERTIES: dict[str, dict[str, str]] = {
 """Properties of our own that are created on request; any other is made as a text."""
 
 
+class _Manners(WritingManners, HubSpotManners):
+    """HubSpot's, where it is written to."""
+
+
+def opened(section: HubSpotDestination, room: Room) -> HubSpot:
+    """The portal, ready to be asked."""
+    manners = _Manners(section.calls_per_10_seconds, section.token_env)
+    token = secret(section.token_env)
+    client = VendorClient("HubSpot", section.base_url, section.retry, lambda fresh: token, manners=manners)
+    return HubSpot(Connection(client), section.api_version)
+
+
 class HubSpot:
     """A HubSpot portal."""
 
     batch = 100
+    remedy = "apply with --create-properties, or make them there"
 
     def __init__(self, connection: Connection, version: str) -> None:
         self._connection = connection
+        self.close = connection.close
         objects, properties = (
             ("v3/objects", "v3/properties") if version == "v3" else (f"objects/{version}", f"properties/{version}")
         )
         self._objects, self._properties = f"/crm/{objects}/companies", f"/crm/{properties}/companies"
+
+    @property
+    def calls(self) -> int:
+        return self._connection.calls
 
     def lacking(self, columns: Sequence[str]) -> tuple[str, ...]:
         answer = self._asked("GET", self._properties)

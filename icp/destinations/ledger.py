@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from icp.destinations.crm import Values
+from icp.destinations.destination import Values
 from icp.errors import ConfigError
 
 OPEN = ("pending", "sent")
@@ -145,10 +145,12 @@ class Ledger:
         """Rows by state."""
         return dict(self._db.execute("select state, count(*) from rows where plan = ? group by state", (plan,)))
 
-    def held(self) -> dict[str, Values]:
-        """By account what we wrote last."""
+    def held(self, accounts: Sequence[str] | None = None) -> dict[str, Values]:
+        """By account (all, or these) what we wrote last."""
         found: dict[str, Values] = {}
-        for account, name, value in self._db.execute("select account, property, value from held order by account"):
+        asked = "" if accounts is None else " where account in (select value from json_each(?))"
+        given = () if accounts is None else (json.dumps(list(accounts)),)
+        for account, name, value in self._db.execute(f"select account, property, value from held{asked}", given):
             found.setdefault(account, {})[name] = value
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from icp.destinations.crm import Values
+from icp.destinations.destination import Values
 from icp.destinations.ledger import Row
 
 

@@ -8,18 +8,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from icp.destinations.crm import RESUME, SHOWN, Connection, Rejected, Values, Written, as_text
+from icp.config_destinations import SalesforceDestination
+from icp.destinations.crm import Connection, WritingManners
+from icp.destinations.destination import RESUME, SHOWN, Rejected, Room, Takes, Values, Written, as_text
 from icp.errors import ConfigError
+from icp.sources.http_client import VendorClient
+from icp.sources.salesforce_api import SalesforceManners
+from icp.sources.salesforce_login import VENDOR, Login
+
+TAKES: Takes = "fields"
+
+
+class _Manners(WritingManners, SalesforceManners):
+    """Salesforce's, where it is written to."""
+
+    more_rights = "Give the integration user's permission set the right to edit it."
+
+
+def opened(section: SalesforceDestination, room: Room) -> Salesforce:
+    """The org, logged in to when it is first asked."""
+    manners, login = _Manners(section.calls_per_10_seconds, section.client_id_env), Login(section)
+    client = VendorClient(VENDOR, lambda: login.instance_url, section.retry, login.token, manners=manners)
+    return Salesforce(Connection(client), section.api_version)
 
 
 class Salesforce:
     """A Salesforce org; the fields are custom fields of Account that an administrator has made."""
 
     batch = 200
+    remedy = "make them as custom fields of Account in Setup (Object Manager) and let the integration user edit them"
 
     def __init__(self, connection: Connection, version: str) -> None:
         self._connection, self._data = connection, f"/services/data/{version}"
         self._types: dict[str, str] = {}
+        self.close = connection.close
+
+    @property
+    def calls(self) -> int:
+        return self._connection.calls
 
     def lacking(self, columns: Sequence[str]) -> tuple[str, ...]:
         status, content = self._connection.ask("GET", f"{self._data}/sobjects/Account/describe")
@@ -30,10 +56,8 @@ class Salesforce:
         return tuple(name for name in columns if name not in writable)
 
     def create(self, columns: Sequence[str]) -> None:
-        raise ConfigError(
-            f"Salesforce: make {', '.join(columns)} as custom fields of Account in Setup (Object Manager) and let the "
-            f"integration user edit them; fields are not created from here. {RESUME}"
-        )
+        told = ", ".join(columns)
+        raise ConfigError(f"Salesforce lacks {told}; fields are not created from here: {self.remedy}. {RESUME}")
 
     def read(self, accounts: Sequence[str], columns: Sequence[str]) -> dict[str, Values]:
         body = {"ids": list(accounts), "fields": ["Id", *columns]}

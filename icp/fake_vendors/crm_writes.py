@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
+from urllib.parse import parse_qs
 
 from icp.fake_vendors.loopback import LoopbackServer, answering
 
@@ -41,6 +42,8 @@ class WritableCrm:
     fault_rate: float = 0.0
     lost_seconds: float = 0.3
     token: str = "fake-token"
+    client_secret: str = "fake-secret"
+    logins: int = 0
     seed: int = 0
     faults: Mapping[int, str] = field(default_factory=dict)
     calls: int = 0
@@ -68,6 +71,15 @@ class WritableCrm:
                 kinds = {"sobjects/Account/describe": self._describe, "composite/sobjects/Account": self._retrieve}
                 return kinds.get(match[1], self._collections)(body)
             return 404, {"message": f"no route {path}"}
+
+    def log_in(self, form: str, address: str) -> tuple[int, Any]:
+        """Salesforce's token for the client's key and secret; every login gives a new one, the old one has run out."""
+        said = {name: values[0] for name, values in parse_qs(form).items()}
+        if (said.get("grant_type"), said.get("client_secret")) != ("client_credentials", self.client_secret):
+            return 400, {"error": "invalid_client", "error_description": "invalid client credentials"}
+        self.logins += 1
+        self.token = f"session-{self.logins}"
+        return 200, {"access_token": self.token, "instance_url": address}
 
     # -- HubSpot -------------------------------------------------------------------------------------------------------
 
@@ -194,7 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         crm = self.server.crm
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/services/oauth2/token":
+            return self._say(*crm.log_in(sent.decode(), f"http://{self.headers.get('Host')}"))
+        body = json.loads(sent or b"{}")
         fault = crm.fault()
         if self.headers.get("Authorization") != f"Bearer {crm.token}":
             return self._say(401, {"message": f"wrong key {self.headers.get('Authorization')}"})

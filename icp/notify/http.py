@@ -18,10 +18,14 @@ LONGEST_WAIT = 30.0
 
 
 class DeliveryFailed(Exception):
-    """A channel could not be reached, in words that hold no secret."""
+    """A channel could not be reached, in words that hold no secret; `status` is what it answered, if it did."""
+
+    def __init__(self, what: str, status: int | None = None) -> None:
+        super().__init__(what)
+        self.status = status
 
 
-class _TryAgain(DeliveryFailed):
+class NotNow(DeliveryFailed):
     """The same, when another try may help."""
 
 
@@ -33,6 +37,7 @@ class Target:
     allow_private: bool = False
     timeout: float = 10.0
     attempts: int = 3
+    first_wait: float = 0.5
 
 
 def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
@@ -43,7 +48,11 @@ def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
     """
     url = _checked(target)
     for attempt in stamina.retry_context(
-        on=_TryAgain, attempts=target.attempts, timeout=LONGEST_WAIT, wait_initial=0.5
+        on=NotNow,
+        attempts=target.attempts,
+        timeout=LONGEST_WAIT,
+        wait_initial=target.first_wait,
+        wait_jitter=2 * target.first_wait,
     ):
         with attempt:
             _post_once(target, url, body, headers)
@@ -76,9 +85,9 @@ def _post_once(target: Target, url: httpx.URL, body: bytes, headers: Mapping[str
             status = response.status_code
             response.close()
     except httpx.TimeoutException:
-        raise _TryAgain(f"no answer within {target.timeout:g} s") from None
+        raise NotNow(f"no answer within {target.timeout:g} s") from None
     except httpx.TransportError as error:
-        raise _TryAgain(f"the connection failed ({type(error).__name__})") from None
+        raise NotNow(f"the connection failed ({type(error).__name__})") from None
     _judge(status)
 
 
@@ -86,10 +95,10 @@ def _judge(status: int) -> None:
     if 200 <= status < 300:
         return
     if status == 429 or status >= 500:
-        raise _TryAgain(f"it answered {status}")
+        raise NotNow(f"it answered {status}", status)
     if 300 <= status < 400:
-        raise DeliveryFailed(f"it answered {status}: redirects are not followed")
-    raise DeliveryFailed(f"it answered {status}")
+        raise DeliveryFailed(f"it answered {status}: redirects are not followed", status)
+    raise DeliveryFailed(f"it answered {status}", status)
 
 
 def _address(url: httpx.URL, allow_private: bool) -> str:
@@ -97,7 +106,7 @@ def _address(url: httpx.URL, allow_private: bool) -> str:
     try:
         found = socket.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise _TryAgain("its host name cannot be resolved") from None
+        raise NotNow("its host name cannot be resolved") from None
     addresses = [str(entry[4][0]) for entry in found]
     if not allow_private and not all(is_public(address) for address in addresses):
         raise DeliveryFailed(

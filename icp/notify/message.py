@@ -109,9 +109,15 @@ class Message:
         return {**body, "accounts": list(self.accounts), "facts": [asdict(fact) for fact in self.facts]}
 
 
+def _about(topic: str) -> str:
+    """Where a topic stands among others: what drifts of one attribute stands together, whichever monitor saw it."""
+    kind, *more = topic.split("/", 3)
+    return f"{kind}/{more[0]}/{more[2].split(':', 1)[0]}" if kind == "drift" and len(more) == 3 else topic
+
+
 def message(company: str, news: News, events: Sequence[Event], *, at: str, report_url: str | None) -> Message:
     """Group the events that are due into one message, the gravest first."""
-    ordered = sorted(events, key=lambda e: (-SEVERITIES.index(e.severity), e.topic, e.phase))
+    ordered = sorted(events, key=lambda e: (-SEVERITIES.index(e.severity), _about(e.topic), e.topic, e.phase))
     severity = ordered[0].severity
     return Message(
         company, news.command, news.icp, severity, _title(company, news, ordered), tuple(ordered),

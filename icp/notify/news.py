@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -63,7 +63,10 @@ def of_lapse(icp: str, candidate: str, reason: str) -> News:
 def of_monitor(report: DriftReport, path: str, known: Mapping[str, str]) -> News:
     """What drifts now and what has ceased to; `known` are the drifts somebody was told of, topic to occurrence."""
     lines = {f"drift/{report.icp}/{line.finding.key}": line for line in report.lines}
-    begun = [_drifting(topic, line, report.baseline) for topic, line in lines.items() if line.state == "drift"]
+    drifting = [line for line in report.lines if line.state == "drift"]
+    begun = [
+        _drifting(topic, line, report.baseline, drifting) for topic, line in lines.items() if line.state == "drift"
+    ]
     over = [_recovered(topic, lines.get(topic), was, report) for topic, was in sorted(known.items())]
     facts = (
         Fact("ICP watched", report.baseline),
@@ -74,8 +77,17 @@ def of_monitor(report: DriftReport, path: str, known: Mapping[str, str]) -> News
     return News("monitor", report.icp, (*begun, *(e for e in over if e)), facts, path)
 
 
-def _drifting(topic: str, line: Watched, baseline: str) -> Event:
-    return Event("drift", "begins", "warning", topic, f"{baseline}#{line.since_week}", line.finding.sentence)
+def _drifting(topic: str, line: Watched, baseline: str, drifting: Sequence[Watched]) -> Event:
+    sentence = " ".join((line.finding.sentence, *_known_of_it(line, drifting)))
+    return Event("drift", "begins", "warning", topic, f"{baseline}#{line.since_week}", sentence)
+
+
+def _known_of_it(line: Watched, drifting: Sequence[Watched]) -> Iterator[str]:
+    """What has been told of the same attribute before: who comes and what wins move together where a market does."""
+    for other in drifting:
+        if other.finding.attribute == line.finding.attribute and other.since_week < line.since_week:
+            of_what = "the mix" if other.finding.monitor == "population" else "what wins"
+            yield f"Of the same attribute {of_what} has drifted since week {other.since_week}."
 
 
 def _recovered(topic: str, line: Watched | None, occurrence: str, report: DriftReport) -> Event | None:

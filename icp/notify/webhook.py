@@ -19,12 +19,17 @@ def body(message: Message) -> bytes:
 
 def headers(message: Message, content: bytes, secret: str, sent_at: datetime) -> dict[str, str]:
     """Signature, timestamp (seconds since 1970) and the key by which a repetition is recognised."""
+    return signed_headers(content, message.key, secret, sent_at)
+
+
+def signed_headers(content: bytes, key: str, secret: str, sent_at: datetime) -> dict[str, str]:
+    """The same for any content."""
     stamp = str(int(sent_at.timestamp()))
     return {
         "Content-Type": "application/json",
         TIMESTAMP: stamp,
         SIGNATURE: f"v1={sign(secret, stamp, content)}",
-        KEY: message.key,
+        KEY: key,
     }
 
 

@@ -81,7 +81,7 @@ class ReportData:
         incumbent: The ICP in force before, None on the first run.
         backtest: How the incumbent did on this quarter's outcomes, None without an incumbent.
         migration: `previous_tier, tier, migration_cause, accounts` (migration.parquet).
-        movers: Rows of `accounts.parquet` that changed tier, see `icp.publication.movers`.
+        movers: Rows of `accounts.parquet` that changed tier, see `icp.tier_lists.movers`.
         coverage: One row per attribute, see `icp.publication.coverage`.
         beliefs: What became of stated beliefs, None where nobody stated any.
         sensitivity: The headline criteria under other labels; None where no fact about customers is known.

@@ -9,7 +9,9 @@ from icp.drift_report import DriftReport
 from icp.profile import Profile
 from icp.track_record import TrackedQuarter
 
-Standing = Literal["in force", "was in force", "approved", "held", "rejected", "rolled back", "lapsed", "undecided"]
+Standing = Literal[
+    "in force", "was in force", "approved", "held", "replaced", "rejected", "rolled back", "lapsed", "undecided"
+]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class IndexedRevision:
         quarter: Its quarter.
         number: Its revision number.
         standing: What it is now; "was in force" for the approval of an earlier quarter, "approved" for one that another
-            approval of its quarter replaced.
+            approval of its quarter replaced, "replaced" for a candidate in whose place a later revision is decided about.
         sentence: What it found changed, as published.
         moved: Accounts that changed tier, None where there was nothing to compare.
         compared: Accounts with a tier before and after.

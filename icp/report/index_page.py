@@ -25,7 +25,7 @@ from icp.track_record import track_record
 
 MOST_QUARTERS, MOST_LOOKS, MOST_CRITERIA = 12, 26, 40
 TONES = {
-    "in force": "good", "was in force": "", "approved": "", "held": "caution", "rejected": "stop",
+    "in force": "good", "was in force": "", "approved": "", "held": "caution", "replaced": "", "rejected": "stop",
     "rolled back": "stop", "lapsed": "stop", "undecided": "caution", "ok": "good", "watch": "caution", "drift": "stop",
 }  # fmt: skip
 MARKS = {"ok": "●", "watch": "▲", "drift": "■", "not enough data": "–"}

@@ -61,7 +61,7 @@ def render_workbook(
         data: What the report is made from.
         accounts: Every scored account, the first to work first; may carry `operating_model`, `case_study` and
             `persona_notes` besides the columns of `accounts.parquet`.
-        lists: The lists of the revision by name; see `icp.publication.LISTS`.
+        lists: The lists of the revision by name; see `icp.tier_lists.LISTS`.
         best: The best customers, see `icp.best_customers`; None makes no such sheet.
     """
     sheets = [

@@ -7,6 +7,8 @@ alone for minutes, and every other 4xx. What a vendor's own codes and headers me
 
 from __future__ import annotations
 
+__all__ = ["Again", "Meter", "Refused", "Unanswered", "VendorClient", "as_json"]
+
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +38,10 @@ class Refused(ConfigError):
         self.code = code
 
 
+class Unanswered(Exception):
+    """The answer to a call that changes something was lost: whether it was carried out is not known."""
+
+
 class _Expired(Exception):
     """The token was refused; a new one may help."""
 
@@ -57,6 +63,7 @@ class VendorClient:
         vendor: The vendor's name, for messages.
         server_time: The `Date` of the first answer: the vendor's own clock when the pull began; None before.
         headers: Those of the last answer.
+        calls: How many were sent, repetitions included.
     """
 
     def __init__(
@@ -76,6 +83,8 @@ class VendorClient:
         self.vendor = vendor
         self.server_time: str | None = None
         self.headers = httpx.Headers()
+        self.calls = 0
+        self._safe, self._undone = True, False
         self._retry = retry
         self._token = token
         self._base = base_url
@@ -102,11 +111,12 @@ class VendorClient:
         headers: Mapping[str, str] | None = None,
         read: Callable[[httpx.Response], Any] = as_json,
         meter: Meter | None = None,
+        safe: bool = True,
     ) -> Any:
         """What `read` makes of the answer of one call: its JSON object where nothing is said.
 
         Args:
-            method: GET or POST.
+            method: GET, POST or PATCH.
             path: Below the base URL.
             params: The query.
             body: Sent as JSON.
@@ -114,11 +124,14 @@ class VendorClient:
             read: Raises `Again` for an answer that is not whole, which is then asked for again; what else it raises is
                 a refusal.
             meter: Counts the attempts.
+            safe: Whether it may be repeated though it may have been carried out. One that changes something may not.
 
         Raises:
+            Unanswered: What became of a call that is not `safe` is not known.
             TryLater: The vendor did not answer properly however often it was asked, or its daily limit is used up.
             ConfigError: The vendor refused the call: wrong key, missing scope, wrong address (`Refused` has its code).
         """
+        self._safe = safe
         request = {"params": params, "json": body, "headers": dict(headers or {})}
         try:
             return self._repeated(method, path, request, read, meter)
@@ -126,7 +139,8 @@ class VendorClient:
             raise ConfigError(str(refusal)) from None
         except Again as problem:
             attempts = f"{self._retry.attempts} attempts"
-            raise TryLater(f"{self.vendor} could not be read: {problem} ({attempts}). {self._manners.kept}") from None
+            done = f"{self.vendor} could not be {self._manners.done}"
+            raise TryLater(f"{done}: {problem} ({attempts}). {self._manners.kept}") from None
 
     def _repeated(
         self,
@@ -167,7 +181,16 @@ class VendorClient:
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
-    def _once(
+    def _once(self, *call: Any) -> Any:
+        self._undone = False
+        try:
+            return self._attempt(*call)
+        except Again as problem:
+            if self._safe or self._undone:
+                raise
+            raise Unanswered(str(problem)) from None
+
+    def _attempt(
         self,
         method: str,
         path: str,
@@ -184,18 +207,20 @@ class VendorClient:
         sent["params"] = {**(request["params"] or {}), **self._manners.parameters(token)} or None
         if meter is not None:
             meter.reserve()
+        self.calls += 1
         try:
             answer = self._http.request(method, base + path, **sent)
         except httpx.ConnectError as problem:
+            self._undone = True
             _free(meter)
             raise Again(f"the connection failed ({type(problem).__name__})") from None
         except httpx.TimeoutException:
             raise Again(f"no answer within {self._retry.timeout_seconds:g} s") from None
         except httpx.HTTPError as problem:
             raise Again(f"the connection failed ({type(problem).__name__})") from None
-        self.headers = answer.headers
+        self.headers, self._undone = answer.headers, answer.status_code == 429
         self._note_limits(answer.headers)
-        if answer.status_code not in GOOD:
+        if answer.status_code not in (*GOOD, *self._manners.told):
             _free(meter)
             raise self._problem(answer, f"{method} {path}")
         try:
@@ -222,7 +247,7 @@ class VendorClient:
             return _Expired(f"{self.vendor} refused the credentials ({status}{said}). {manners.new_key}")
         code = f" ({refusal.code})" if refusal.code else ""
         if status == 403:
-            said = f"{self.vendor} lets this key not read {what}{code}{said}. {manners.more_rights}"
+            said = f"{self.vendor} lets this key not {manners.verb} {what}{code}{said}. {manners.more_rights}"
         else:
             said = f"{self.vendor} refused {what}: {status}{said}. See `icp doctor`."
         return Refused(said, refusal.code)
@@ -234,10 +259,8 @@ class VendorClient:
             return Refusal()
 
     def _spent(self) -> TryLater:
-        return TryLater(
-            f"{self.vendor}: the daily limit of calls is used up. Nothing of this pull is kept; the next `icp ingest` "
-            f"after the limit is renewed ({self._manners.renewed}) repeats it."
-        )
+        later = self._manners.later.format(renewed=self._manners.renewed)
+        return TryLater(f"{self.vendor}: the daily limit of calls is used up. {later}")
 
     def redacted(self, text: str) -> str:
         """The text without any credential used so far and without anybody's address."""

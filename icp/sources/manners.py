@@ -26,7 +26,9 @@ class Manners:
         new_key: What to do about refused credentials.
         more_rights: What to do about a call the credentials may not make.
         renewed: When a daily limit starts anew.
-        kept: What becomes of a pull that fails.
+        kept: What becomes of a pull that fails; `later` the same when the daily limit is used up.
+        verb, done: What is done with the vendor.
+        told: Statuses besides 2xx whose answers are read rather than raised.
         calls_per_second: How fast the vendor may be asked; 0 is as fast as it answers.
     """
 
@@ -34,6 +36,9 @@ class Manners:
     more_rights = "Add the scope to the app."
     renewed = "usually at midnight"
     kept = "Nothing of this pull is kept; the next `icp ingest` repeats it."
+    later = "Nothing of this pull is kept; the next `icp ingest` after the limit is renewed ({renewed}) repeats it."
+    verb, done = "read", "read"
+    told: tuple[int, ...] = ()
     calls_per_second = 0.0
 
     def credentials(self, token: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from icp.config import secret
-from icp.config_salesforce import SalesforceSettings
+from icp.config_salesforce import SalesforceLogin
 from icp.config_vendors import is_private
 from icp.errors import ConfigError
 from icp.sources.oauth import TokenRefused, ask_for_token, clock_of, signed
@@ -18,7 +18,7 @@ VALID_SECONDS = 180
 class Login:
     """A session with one org, opened when it is first needed and again when it has run out."""
 
-    def __init__(self, settings: SalesforceSettings) -> None:
+    def __init__(self, settings: SalesforceLogin) -> None:
         self.settings = settings
         self._held: tuple[str, str] | None = None
 
@@ -88,7 +88,7 @@ def private_key(variable: str) -> bytes:
     return file.read_bytes()
 
 
-def _refused(settings: SalesforceSettings, answer: TokenRefused) -> str:
+def _refused(settings: SalesforceLogin, answer: TokenRefused) -> str:
     named = (
         (settings.client_id_env, settings.username_env, settings.private_key_env)
         if settings.login == "jwt"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,8 +55,8 @@ def stored(place: str, pattern: str, settings: StorageSettings) -> list[Stored]:
         ConfigError: No file matches, the bucket is missing, the credentials are refused, or the scheme is not known.
         TryLater: The storage cannot be reached.
     """
-    with _explained(place, pattern):
-        files, path = _file_system(place, pattern, settings)
+    with explained(place, pattern):
+        files, path = file_system(place, pattern, settings)
         if scheme_of(pattern) in ARROW:
             files.ls(_folder(path), detail=False)  # a search takes every failure for an empty folder; this says why
         found = sorted(files.glob(path, detail=True).items())
@@ -92,7 +93,7 @@ class Seen:
             atomic.write_json(self._file, {"schema_version": 1, "files": self._now})
 
 
-def _file_system(place: str, pattern: str, settings: StorageSettings) -> tuple[Any, str]:
+def file_system(place: str, pattern: str, settings: StorageSettings) -> tuple[Any, str]:
     """A file system in fsspec's terms, and the pattern in its own."""
     scheme = scheme_of(pattern)
     if scheme in ARROW:
@@ -118,6 +119,8 @@ def _amazon(settings: StorageSettings) -> Any:
     import pyarrow.fs as arrow
 
     endpoint = settings.endpoint_url or ""
+    if endpoint:  # storage that is not Amazon's seldom takes the checksums its newer clients add to what they put
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     scheme, _, host = endpoint.partition("://")
     keys: dict[str, Any] = {}
     if settings.key_env is not None and settings.secret_env is not None:
@@ -158,15 +161,27 @@ def _tag(info: dict[str, Any]) -> str | None:
 
 def _reader(place: str, pattern: str, files: Any, name: str) -> Callable[[], bytes]:
     def read() -> bytes:
-        with _explained(place, pattern), files.open(name, "rb") as file:
+        with explained(place, pattern), files.open(name, "rb") as file:
             return bytes(file.read())
 
     return read
 
 
 @contextmanager
-def _explained(place: str, pattern: str) -> Iterator[None]:
-    """What went wrong in words; the storage's own words may hold credentials and are not repeated."""
+def explained(
+    place: str,
+    pattern: str,
+    *,
+    key: str = "path",
+    verb: str = "list and read",
+    later: str = "Run `icp ingest` again later.",
+) -> Iterator[None]:
+    """What went wrong in words; the storage's own words may hold credentials and are not repeated.
+
+    Raises:
+        ConfigError: The bucket is missing or lies elsewhere, or the credentials (named under `key`) may not do that.
+        TryLater: The storage cannot be reached.
+    """
     try:
         yield
     except (OSError, ConnectionError, TimeoutError) as problem:
@@ -175,12 +190,12 @@ def _explained(place: str, pattern: str) -> Iterator[None]:
         said = f" ({code[1]})" if code else f" ({type(problem).__name__})"
         if isinstance(problem, PermissionError) or any(word in text for word in REFUSED):
             raise ConfigError(
-                f"{place}: the storage refuses the credentials for {pattern}{said}. They need to list and read it."
+                f"{place}: the storage refuses the credentials for {pattern}{said}. They need to {verb} it."
             ) from None
         if any(word in text for word in OTHER_REGION):
             raise ConfigError(
                 f"{place}: {pattern} lies in another region{said}. Set `storage: {{region: …}}`."
             ) from None
         if any(word in text for word in NO_BUCKET) or isinstance(problem, FileNotFoundError):
-            raise ConfigError(f"{place}: there is no bucket or folder {pattern}{said}. Correct `path`.") from None
-        raise TryLater(f"{place}: {pattern} cannot be reached{said}. Run `icp ingest` again later.") from None
+            raise ConfigError(f"{place}: there is no bucket or folder {pattern}{said}. Correct `{key}`.") from None
+        raise TryLater(f"{place}: {pattern} cannot be reached{said}. {later}") from None

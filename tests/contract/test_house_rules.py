@@ -21,7 +21,8 @@ TEXT = [p for p in TEXT if p.suffix in KINDS and not {"target", "__pycache__"}.i
 
 # Where the outside world begins: only these may ask what time it is.
 EDGES = {
-    "icp/cli.py", "icp/cli_alerts.py", "icp/cli_decisions.py", "icp/cli_running.py", "icp/cli_sync.py",
+    "icp/cli.py", "icp/cli_alerts.py", "icp/cli_decisions.py", "icp/cli_quarantine.py", "icp/cli_running.py",
+    "icp/cli_sync.py",
     "flows/approval.py", "flows/ingest.py", "flows/refresh.py", "flows/monitor.py", "flows/demo.py",
 }  # fmt: skip
 CLOCKS = re.compile(r"\b(datetime\.now|datetime\.utcnow|date\.today|time\.time|Timestamp\.now|Timestamp\.today)\(")

@@ -118,7 +118,9 @@ def _docs(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "target/manifest.json").read_text()))
 
 
-def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: Path) -> None:
+def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(
+    laid_down: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     untouched = _files(laid_down)
     said = icp_here("new", "feature", "events_sponsored", "--family", "relationship", home=laid_down).stdout
     assert "Next:" in said and f"{MODEL}.sql" in said
@@ -152,6 +154,25 @@ def test_a_newcomer_adds_an_attribute_with_three_files_and_no_python(laid_down: 
     listed = json.loads((revision / "manifest.json").read_text())
     assert "destinations/sync_helpdesk.parquet" in json.dumps(listed)
     assert manifest["exposures"]["exposure.icp.helpdesk"]["depends_on"]["nodes"] == ["model.icp.sync_helpdesk"]
+
+    page = (ROOT / "docs/how-to/add-a-destination.md").read_text(encoding="utf-8")
+    sending = page.split("```yaml\n")[1].split("```")[0].replace("/srv", str(laid_down))
+    config = laid_down / "icp.yml"
+    config.write_text(config.read_text(encoding="utf-8") + sending, encoding="utf-8")
+    plan = json.loads(icp_here("sync", "plan", "helpdesk", "--json", home=laid_down).stdout)
+    assert not (laid_down / "helpdesk").exists()
+    assert json.loads(icp_here("sync", "apply", "helpdesk", plan["plan"], home=laid_down).stdout)["rows"] == {"ok": 1}
+    assert (
+        pd.read_csv(laid_down / "helpdesk/helpdesk.csv", dtype=str)["account_id"].tolist()
+        == sent["account_id"].tolist()
+    )
+    assert "nothing to write" in icp_here("sync", "plan", "helpdesk", home=laid_down).stdout
+
+    crm = "  crm: {kind: hubspot, token_env: NOT_SENT, base_url: 'http://127.0.0.1:9'}\n"
+    config.write_text(config.read_text(encoding="utf-8") + crm, encoding="utf-8")
+    monkeypatch.setenv("NOT_SENT", "key")
+    refused = icp_here("sync", "plan", "crm", home=laid_down, expect=3).stderr
+    assert "Nothing was planned or sent." in refused and "every account has an id of HubSpot" in refused
 
 
 def test_a_new_source_lands_through_its_own_suite(laid_down: Path, tmp_path: Path) -> None:

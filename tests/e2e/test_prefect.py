@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,16 +12,28 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from command_line import ROOT, DemoRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.deploying import deploy
+from icp import config
 
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
 FORM = "suspended-icp-main-2024q4-r1-approval"
+# What a deployment does is the same however much there is to derive.
+LITTLE = {
+    "ICP__ICPS__MAIN__ATTRIBUTES__FAMILIES": "[firmographic]",
+    "ICP__ICPS__MAIN__LOOKBACK_QUARTERS": "2",
+    "ICP__ICPS__MAIN__VALUE__KIND": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -30,22 +43,14 @@ class Server:
     url: str
     environment: dict[str, str]
 
-    def prefect(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [BIN / "prefect", "--no-prompt", *arguments],
-            env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: Any) -> Any:
         request = urllib.request.Request(
             f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
 
         def sent() -> Any:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return [json.loads(answer.read())]
+                return [json.loads(answer.read() or b"null")]
 
         return wait_until(sent, 60, f"an answer to {path}")[0]  # 503 while SQLite is busy: nothing was done
 
@@ -74,18 +79,16 @@ def free_port() -> int:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end; a worker may wait for the server for longer than anybody waits for it."""
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """End it without asking: everything it wrote goes with the test, and a worker takes its time."""
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(scope="module")
 def project(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demo_run.copy(tmp_path_factory.mktemp("deployed") / "demo")
+    copied = demo_run.copy(tmp_path_factory.mktemp("deployed") / "demo")
+    shutil.copytree(demo_run.project / "lake/cache/target", copied / "lake/cache/target")  # dbt's, parsed
+    return copied
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "ICP_HOME": str(ROOT),
         "ICP_PROJECT": str(project / "icp.yml"),
         "ICP__ICPS__MAIN__APPROVAL__MODE": "ask",
+        **LITTLE,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
     log = (home / "server.log").open("w")
@@ -111,8 +115,11 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running = Server(f"http://127.0.0.1:{port}/api", environment)
     try:
         wait_until(lambda: running.get("/health") is True, 180, "the server's start")
-        running.prefect("work-pool", "create", "icp", "--type", "process")
-        running.prefect("deploy", "--prefect-file", str(ROOT / "deployments.yaml"), "--all")
+        with pytest.MonkeyPatch.context() as patched, temporary_settings({PREFECT_API_URL: running.url}):
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            patched.chdir(project)  # anywhere but where flows/ is
+            deploy(config.load(project), ROOT, automations=True)
         yield running
     finally:
         stop(process)
@@ -137,6 +144,8 @@ def test_every_deployment_is_scheduled(server: Server) -> None:
     assert names == {"daily", "quarterly", "weekly", "approval"}
     runs = wait_until(lambda: server.post("/flow_runs/filter", {"limit": 50}), 60, "a scheduled run")
     assert {run["state_type"] for run in runs} == {"SCHEDULED"}
+    automations = {automation["name"] for automation in server.post("/automations/filter", {})}
+    assert len(automations) == 3 and all(name.startswith("icp: ") for name in automations)
 
 
 def started(server: Server, deployment: str, **parameters: Any) -> str:
@@ -213,9 +222,42 @@ def test_a_held_candidate_is_asked_for_once_and_a_form_answers_it(server: Server
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_refused_load_fails_the_daily_run_and_prefect_hears_of_it(server: Server, project: Path) -> None:
+def test_two_ingests_started_at_once_by_drift_queue_and_prefect_hears_of_the_refused_load(
+    server: Server, project: Path
+) -> None:
+    """Started by the automation of flows/automations.py, fired by the event a look for drift emits."""
     newest = (project / "extracts/crm/deals_2026-10-02.jsonl").read_text().splitlines()
     (project / "extracts/crm/deals_2026-10-05.jsonl").write_text("\n".join(newest + newest[:3]) + "\n")
-    ended(server, started(server, "icp-ingest/daily", source="crm"), "FAILED")
+    server.post("/events", [{
+        "occurred": datetime.now(UTC).isoformat(), "event": "icp.drift.detected", "id": str(uuid4()),
+        "resource": {"prefect.resource.id": f"icp.{icp}"}, "payload": {"key": "concept/employees"},
+    } for icp in ("main", "other")])  # fmt: skip
+
+    def both() -> list[dict[str, Any]]:
+        flow = {"flows": {"name": {"any_": ["icp-ingest"]}}}
+        runs = [
+            r for r in server.post("/flow_runs/filter", flow) if (r["created_by"] or {}).get("type") == "AUTOMATION"
+        ]
+        return runs if len(runs) == 2 and all(run["end_time"] for run in runs) else []
+
+    first, second = sorted(wait_until(both, 240, "the end of both"), key=lambda run: str(run["start_time"]))
+    assert first["state_type"] == "FAILED" and first["end_time"] <= second["start_time"]
+    ledger = [json.loads(path.read_text()) for path in sorted((project / "lake/runs").glob("*.json"))]
+    assert 5 not in {run["exit_code"] for run in ledger}
     told = event(server, "icp.gate.failed")
     assert told["run"] == "ingest" and "1 refused" in told["reason"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_crashed_run_is_run_again_as_it_was(server: Server) -> None:
+    """It asks about the candidate it was started for, which has been decided, not about the deployment's default."""
+    found = server.get("/deployments/name/icp-approval/approval")
+    later = {
+        "type": "SCHEDULED",
+        "state_details": {"scheduled_time": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
+    }
+    body = {"parameters": found["parameters"] | {"icp": "main", "revision": "2024Q4/r1"}, "state": later}
+    run = server.post(f"/deployments/{found['id']}/create_flow_run", body)["id"]
+    server.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+    wait_until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "COMPLETED", 120, "the end of the second try")
+    assert server.get(f"/flow_runs/{run}")["run_count"] == 1

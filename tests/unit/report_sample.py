@@ -24,9 +24,9 @@ from icp.profile import (
     Scorecard,
     Tier,
 )
-from icp.publication import movers, tier_names
 from icp.report import Exclusion, ReportData, ReportMeta, SourceAge
 from icp.shift_words import shift_sentence
+from icp.tier_lists import movers, tier_names
 from icp.track_record import TrackedQuarter
 from icp.verdicts import (
     AttributeChange,

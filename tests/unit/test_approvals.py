@@ -14,6 +14,7 @@ from loopback import HttpSink, http_sink
 from small_profiles import profile as small_profile
 from typer.testing import CliRunner
 
+from flows.approval import _patience
 from flows.approvals import answer_form, let_lapse, roll_back, waiting
 from icp import config
 from icp.approval import Approval, guarded
@@ -116,7 +117,7 @@ def test_without_a_deadline_a_candidate_waits_for_ever(tmp_path: Path) -> None:
     settings, store = project(tmp_path, deadline="null")
     publish(store, "2026Q3", "held")
     assert let_lapse(settings, HELD + timedelta(days=4000)) == []
-    assert waiting(settings)[0].until is None
+    assert waiting(settings)[0].until is None and _patience(waiting(settings)[0], HELD) is None
 
 
 def test_a_form_answers_once_and_not_after_a_terminal_or_the_deadline(tmp_path: Path, sink: HttpSink) -> None:
@@ -147,13 +148,25 @@ def test_a_reason_pasted_with_any_line_separator_leaves_the_log_readable(tmp_pat
     assert decision and decision.reason == reason and in_force(store) == "2026Q1/r1"
 
 
-def test_a_candidate_waits_no_longer_once_a_later_revision_of_its_quarter_is_approved(tmp_path: Path) -> None:
+def test_a_candidate_steps_back_for_a_later_revision_of_its_quarter(tmp_path: Path) -> None:
+    settings, store = project(tmp_path)
+    for quarter, decision in (("2026Q1", "approved"), ("2026Q2", "held"), ("2026Q2", "held")):
+        publish(store, quarter, decision)
+    assert [candidate.name for candidate in waiting(settings)] == ["2026Q2/r2"]
+    counted, told = answer_form(settings, "main", "2026Q2/r1", "approved", by="Ada", reason="late", now=HELD)
+    assert not counted and "2026Q2/r2 held" in told and in_force(store) == "2026Q1/r1"
+    assert answer_form(settings, "main", "2026Q2/r2", "rejected", by="Ada", reason="no", now=HELD)[0]
+    assert waiting(settings) == []
+    publish(store, "2026Q2", "approved")
+    counted, told = answer_form(settings, "main", "2026Q2/r1", "approved", by="Ada", reason="late", now=HELD)
+    assert not counted and "2026Q2/r3 approved" in told and in_force(store) == "2026Q2/r3"
+
+
+def test_what_a_revision_replaced_waits_again_when_it_is_rolled_back(tmp_path: Path) -> None:
     settings, store = project(tmp_path)
     for quarter, decision in (("2026Q1", "approved"), ("2026Q2", "held"), ("2026Q2", "approved")):
         publish(store, quarter, decision)
     assert waiting(settings) == []
-    counted, told = answer_form(settings, "main", "2026Q2/r1", "approved", by="Ada", reason="late", now=HELD)
-    assert not counted and "2026Q2/r2 approved" in told and in_force(store) == "2026Q2/r2"
     store.record_decision("2026Q2", 2, "rolled_back", by="Ada", reason="broke routing", at=HELD)
     assert [candidate.name for candidate in waiting(settings)] == ["2026Q2/r1"]
 

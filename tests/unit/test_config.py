@@ -97,6 +97,11 @@ def test_declared_attributes_become_candidates(tmp_path: Path) -> None:
             "kynd: category",
             "line 16: sources.crm.tables.accounts.attributes.business_model.kind: is required",
         ),
+        (
+            "  main:",
+            "  a-b: {}\n  main:",
+            "line 28: icps.a-b: is not a name. Use small letters, digits and underscores",
+        ),
         ("label: {kind", "labl: {kind", "line 29: icps.main.labl: unknown key. Did you mean `label`?"),
         (
             "employees:",

@@ -76,7 +76,7 @@ def test_the_work_pool_is_made_unless_one_of_that_very_name_is_there(
 ) -> None:
     asked: list[list[str]] = []
 
-    def prefect(arguments: list[str], environment: dict[str, str]) -> str:
+    def prefect(arguments: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
         asked.append(arguments)
         return json.dumps([{"name": name} for name in there])
 

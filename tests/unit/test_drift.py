@@ -13,7 +13,8 @@ from scipy.special import ndtri
 from small_profiles import profile
 
 from icp.drift import Watch, advance, monitor
-from icp.drift_monitors import LOOKS, Mix, TopTier, allowance, last_look, watch_performance, watch_population
+from icp.drift_monitors import LOOKS, Mix, allowance, last_look, watch_population
+from icp.drift_performance import TopTier, watch_performance
 from icp.drift_report import Finding, MonitorState, Remembered, State
 from icp.drift_tests import boundaries, e_value, mix_test, pooled_odds_ratio, spent, summed_odds_ratio
 from icp.profile import Attribute, Bin, Profile

@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 from expectations.capacity import tier_limits
 from expectations.gate import GateResult, read_landed, run_suite, suite_path
 from expectations.suite import SUITES, fill_suite, read_suite
-from icp.errors import ConfigError
+from flows.sync_wanted import check_fields
+from icp.errors import ConfigError, GateFailed
 
 CONTRACT = SUITES.parent / "dbt_project/models/staging/_files__sources.yml"
 EFFECTIVE = datetime(2026, 10, 2, tzinfo=UTC)
@@ -579,3 +580,40 @@ def test_limits_never_refuse_a_tier_within_its_capacity(capacities: dict[str, fl
     for limit in tier_limits(capacities):
         others = 1 - capacities[str(limit["tier"])]
         assert float(limit["others_min"]) <= float(limit["others_expected"]) <= others
+
+
+NAMES = {
+    "hubspot": (
+        "1", "hs_ideal_customer_profile", "tier_1", "hs_is_target_account", "icp_fit_score", "icp_reasons", "icp_scored_on",
+    ),
+    "salesforce": (
+        "001000000000001AAA", "icp_tier__c", "A", "icp_is_target__c", "icp_fit_score__c", "icp_reasons__c", "icp_scored_on__c",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_crm_is_told_nothing_it_would_not_take(kind: str, tmp_path: Path) -> None:
+    key, tier, word, target, score, reasons, day = NAMES[kind]
+    good = {"account_id": key, tier: word, target: "true", score: "80", reasons: "Retail (+3)", day: "2026-10-06"}
+    empty = dict.fromkeys(good, None) | {"account_id": key[:-1] + "2"}
+
+    def check(*rows: dict[str, str | None]) -> None:
+        frame = pd.DataFrame(rows)
+        check_fields(frame, tuple(frame.columns[1:]), kind, tmp_path)
+
+    check(good, empty)
+    check({name: value for name, value in good.items() if name not in (tier, reasons)})  # fewer properties, fewer rules
+    for bad, rule in (
+        ({tier: "tier_9"}, f"{tier} is one of its values"),
+        ({target: "false"}, f"{target} is true or empty"),
+        ({score: "101"}, f"{score} is a whole number from 0 to 100"),
+        ({reasons: "x" * 70_000}, f"{reasons} is no longer than"),
+        ({reasons: "ask jo@acme.com"}, f"no e-mail address in {reasons}"),
+        ({day: "6 October"}, f"{day} is a day"),
+        ({"account_id": "acme.com"}, "every account has an id of"),
+    ):
+        with pytest.raises(GateFailed, match=f"Nothing was planned or sent.*\n(?s:.*){rule}"):
+            check({**good, **bad}, empty)
+    with pytest.raises(GateFailed, match="every account is told once"):
+        check(good, good)

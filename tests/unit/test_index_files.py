@@ -9,6 +9,7 @@ import pytest
 from test_index_page import look
 from test_publication import write_revision
 
+from flows.compared import write_comparisons
 from flows.index_page import index_data, write_index
 from icp import config
 from icp.config import Settings
@@ -52,6 +53,8 @@ def test_states_follow_the_decisions(settings: Settings) -> None:
     decide(store, "2026Q2", 1, "approved")
     decide(store, "2026Q3", 1, "held")
     assert standings(settings) == {"2026Q2/r1": "in force", "2026Q3/r1": "held", "2026Q3/r2": "undecided"}
+    decide(store, "2026Q3", 2, "held")
+    assert standings(settings) == {"2026Q2/r1": "in force", "2026Q3/r1": "replaced", "2026Q3/r2": "held"}
     published = content(settings.lake / "published")
     page = write_index(settings, "main")
     first = page.read_bytes()
@@ -94,3 +97,31 @@ def test_damaged_files_are_named_and_the_rest_is_shown(settings: Settings) -> No
     html = write_index(settings, "main").read_text(encoding="utf-8")
     assert "cannot be read by this version" in html and "monitor/main/2026-11-16.json" in html
     assert "The ICP in force is that of 2026Q2" in html
+
+
+def test_two_icps_are_held_together_while_both_are_in_force(tmp_path: Path) -> None:
+    tables = "{accounts: {path: a.csv, columns: {account_id: id}}}"
+    text = f"config_version: 1\ncompany: Acme\nsources:\n  crm: {{kind: files, tables: {tables}}}\n"
+    (tmp_path / "icp.yml").write_text(text + "icps: {main: {}, north: {}}\n", encoding="utf-8")
+    settings = config.load(tmp_path / "icp.yml", {})
+    main, north = (PublishedStore(settings.lake, name) for name in settings.icps)
+    kept, beside = settings.lake / "compared/main~north.json", north.root / "beside-main.html"
+    (kept.parent / "gone~main.json").parent.mkdir(parents=True)
+    (kept.parent / "gone~main.json").write_text("{}")
+    for store in (main, north):
+        publish(store, "2026Q2", "a")
+        decide(store, "2026Q2", 1, "approved")
+        write_index(settings, store.icp)
+    told = kept.read_bytes()
+    assert b"acc-0000" in told and beside.exists()
+    kept.write_text("{}")  # as if the ICP in force had been another
+    publish(main, "2026Q3", "b")
+    decide(main, "2026Q3", 1, "approved")
+    write_index(settings, "main")
+    assert kept.read_bytes() == told
+    for quarter in ("2026Q3", "2026Q2"):
+        decide(main, quarter, 1, "rolled_back")
+    write_index(settings, "main")
+    assert not kept.exists() and not beside.exists()
+    assert "beside-main.html" not in (north.root / "index.html").read_text(encoding="utf-8")
+    assert write_comparisons(settings) == [] and not list(kept.parent.iterdir())

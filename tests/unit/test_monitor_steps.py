@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from flows.monitor import as_markdown, as_text
 from flows.monitor_steps import _remembered, keep_report
-from icp.drift_report import DriftReport, MonitorState
+from icp.drift_report import Alert, DriftReport, Finding, MonitorState, State, Watched
 from icp.errors import ConfigError
 
 
@@ -44,3 +46,21 @@ def test_a_memory_that_cannot_be_read_is_named_with_the_remedy(tmp_path: Path, t
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(ConfigError, match=r"state\.json cannot be read .*Delete it"):
         _remembered(plan(tmp_path, "2026-10-05", "2026Q2/r1"))
+
+
+def test_a_page_says_what_drifts_since_when_and_names_the_rest_without_a_wide_table() -> None:
+    def line(name: str, state: State, sentence: str) -> Watched:
+        return Watched(Finding("population", name, name, 14, "not enough data", sentence), state, 12)
+
+    lines = (
+        line("Industry", "drift", "Industry: too few <since>."),
+        line("Country", "ok", "x"),
+        line("Age", "ok", "y"),
+    )
+    seen = replace(report("2026-10-12", "Drift: a|b."), lines=lines, alerts=(Alert("k", "entered", "It moved."),))
+    page = as_markdown(seen)
+    assert page.splitlines()[0] == "**Drift: a\\|b.**"
+    assert "- **entered**: It moved." in page and "|---|" not in page
+    assert "## Drifting\n\n- Industry: too few &lt;since>. (population, since week 12)" in page
+    assert "- population, ok: Country, Age" in page and "Perhaps" not in page
+    assert "  [drift] Industry: too few <since>. (population, since week 12)" in as_text(seen).splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from hypothesis import strategies as st
 from loopback import http_sink
 
 from icp.alerts_schema import AlertsSection
-from icp.drift_report import DriftReport, Finding, State, Watched
+from icp.drift_report import DriftReport, Finding, Monitor, State, Watched
 from icp.errors import ConfigError, GateFailed, IcpError, LockHeld, NotEnoughEvidence
 from icp.notify.deliver import Teller
 from icp.notify.memory import Memory, after, due, going_on, waiting
-from icp.notify.message import Event, News
+from icp.notify.message import Event, News, message
 from icp.notify.news import Subject, of_failure, of_lateness, of_monitor, of_revision, with_success
 
 START = datetime(2026, 10, 5, 7, tzinfo=UTC)
@@ -63,6 +64,22 @@ def test_a_drift_that_comes_back_within_the_cool_down_waits_for_its_end() -> Non
     memory, back = look(memory, "drift", START + 2 * HOUR)
     memory, rested = look(memory, "drift", START + DAY)
     assert (ended, back, rested) == (["ends"], [], ["begins"])
+
+
+def test_a_second_fact_of_one_attribute_says_what_was_told_of_it_and_stands_beside_it() -> None:
+    def line(monitor: Monitor, name: str, since: int, sentence: str) -> Watched:
+        return Watched(Finding(monitor, name, name, 8, "drift", sentence), "drift", since)
+
+    mix, wins = line("population", "industry", 4, "Mix moved."), line("concept", "industry:Care", 8, "Care wins.")
+    lines = (mix, line("population", "country", 8, "Countries moved."), wins)
+    news = of_monitor(replace(report("drift"), lines=lines), "", {})
+    assert [event.sentence for event in news.events] == [
+        "Mix moved.", "Countries moved.", "Care wins. Of the same attribute the mix has drifted since week 4.",
+    ]  # fmt: skip
+    told = message("Lumenworks", news, news.events, report_url=None, at="")
+    assert [event.topic.split("/", 2)[2] for event in told.events] == [
+        "population/country", "concept/industry:Care", "population/industry",
+    ]  # fmt: skip
 
 
 def test_a_new_icp_ends_the_drift_of_the_one_before() -> None:

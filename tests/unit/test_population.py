@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from icp.population import PopulationRule, population_words, select
 from icp.population_change import answer_for_population
 from icp.profile import Attribute, Estimate, Tier
 from icp.serialize import profile_from_yaml, profile_to_yaml
+from icp.stats import wilson_trials
 
 FRAME = pd.DataFrame(
     {
@@ -148,6 +149,13 @@ def test_head_to_head_counts_shared_accounts_and_gives_rates_with_intervals() ->
     assert found.one.best_rate is not None and found.one.best_rate.value == pytest.approx(0.5)
     assert found.one.best_rate.low < 0.5 < found.one.best_rate.high
     assert found.one.best_lift is not None and found.one.best_lift.value == pytest.approx(0.5 / 0.3)
+    # Two rates that each stand on about 92 deals: together no more than the 100 there are.
+    assert wilson_trials(*astuple(found.one.best_rate)) == pytest.approx(100)
+    wide = replace(one, tiers=tuple(replace(t, rate=Estimate(0.5, 0.3, 0.7)) for t in tiers))
+    unsure = head_to_head((wide, other), (_accounts({"a": "A"}), _accounts({"a": "A"}))).one
+    assert unsure.best_rate is not None and unsure.best_lift is not None
+    assert wilson_trials(*astuple(unsure.best_rate)) == pytest.approx(2 * wilson_trials(0.5, 0.3, 0.7))
+    assert unsure.best_lift.low < found.one.best_lift.low
     text = head_to_head_text(found)
     assert "Of the 3 accounts both speak of, 1 are in the best tiers of one and other" in text
     assert "country is DE" in text

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +23,9 @@ from icp.profile import Attribute
 from icp.publication import (
     FORMULA_STARTS,
     coverage,
-    fallers,
-    movers,
-    net_new,
-    not_icp,
     read_accounts,
     read_history,
     read_migration,
-    risers,
     spreadsheet_safe,
     write_candidate,
     write_csv,
@@ -37,6 +35,7 @@ from icp.publication import (
 from icp.report import verdict_sentence
 from icp.report.sayings import icp_markdown, mql_sql
 from icp.serialize import from_json, profile_from_yaml
+from icp.tier_lists import fallers, movers, net_new, not_icp, risers
 from icp.verdicts import ProfileDiff
 
 TIERS = ("A", "B", "C", "D")
@@ -143,6 +142,33 @@ def test_hostile_names_are_inert_in_every_sheet(folder: Path) -> None:
 def test_numbers_stay_numbers_in_a_sheet(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", pd.DataFrame({"change": [-5, 3], "share": [-0.1, 1 / 3], "note": ["-5", None]}))
     assert (tmp_path / "t.csv").read_text() == "change,share,note\n-5,-0.1,'-5\n3,0.3333333333,\n"
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice Calc")
+def test_libreoffice_opens_sheets_without_a_formula(folder: Path, tmp_path: Path) -> None:
+    write_csv(tmp_path / "moves.csv", pd.DataFrame({"change": [-5, 3], "note": ["-5+3", '=HYPERLINK("http://x.y")']}))
+    files = [folder / "workbook.xlsx", folder / "accounts.csv", tmp_path / "moves.csv"]
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    evaluating = "--infilter=Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1,true"
+    for infilter, some in (([], files[:1]), ([evaluating], files[1:])):
+        command = [
+            "soffice",
+            profile,
+            "--headless",
+            *infilter,
+            "--convert-to",
+            "fods",
+            "--outdir",
+            str(tmp_path),
+            *some,
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    book, accounts_sheet, moves = ((tmp_path / f"{f.stem}.fods").read_text(encoding="utf-8") for f in files)
+    for sheet in (book, accounts_sheet, moves):
+        assert "table:formula" not in sheet
+    assert "=HYPERLINK" in book and "=HYPERLINK" in accounts_sheet
+    assert re.search(r'office:value-type="float" office:value="-5"', moves)
+    assert re.search(r'office:value-type="float" office:value="88"', book)
 
 
 @given(st.text(max_size=12))

@@ -28,7 +28,11 @@ DEPLOYMENTS = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "deploym
 def fires(name: str, zone: str, first: datetime, last: datetime) -> list[datetime]:
     """When Prefect starts a deployment, were the company in this zone."""
     (entry,) = DEPLOYMENTS[name]["schedules"]
-    schedule = CronSchedule(cron=entry["cron"], timezone=zone)
+    return fires_at(entry["cron"], zone, first, last)
+
+
+def fires_at(cron: str, zone: str, first: datetime, last: datetime) -> list[datetime]:
+    schedule = CronSchedule(cron=cron, timezone=zone)
     dates = asyncio.run(schedule.get_dates(n=1000, start=first, end=last))
     return [datetime.fromtimestamp(date.timestamp(), UTC) for date in dates]
 
@@ -78,8 +82,12 @@ def test_every_quarterly_run_is_of_the_quarter_that_has_just_closed(zone: str) -
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_no_change_of_the_clocks_loses_or_doubles_a_daily_run(zone: str) -> None:
-    runs = fires("daily", zone, datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+@pytest.mark.parametrize(
+    "time", ["15 5", "30 1", "30 2"]
+)  # as deployed, and where clocks leave an hour out or repeat it
+def test_no_change_of_the_clocks_loses_or_doubles_a_daily_run(zone: str, time: str) -> None:
+    assert DEPLOYMENTS["daily"]["schedules"][0]["cron"].startswith("15 5 ")
+    runs = fires_at(f"{time} * * *", zone, datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
     days = [run.astimezone(ZoneInfo(zone)).date() for run in runs]
     assert len(days) == len(set(days))
     assert {later - earlier for earlier, later in pairwise(days)} == {timedelta(days=1)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flows.serve import HEADERS, is_loopback, site
+from flows.serve import HEADERS, is_loopback, origin, site
 from icp.errors import ConfigError
 
 
@@ -29,7 +30,7 @@ def published(tmp_path: Path) -> Path:
 @pytest.fixture
 def port(published: Path) -> Iterator[int]:
     with site(published, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield int(server.server_address[1])
         server.shutdown()
@@ -93,3 +94,27 @@ def test_a_port_that_cannot_be_is_refused_in_words() -> None:
     refused = CliRunner().invoke(app, ["serve", "--port", "99999"])
     assert refused.exit_code == 2
     assert "65535" in refused.output
+
+
+def test_an_address_of_ipv6_is_listened_on(published: Path) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with site(published, "::1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        connection = http.client.HTTPConnection("::1", server.server_address[1], timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+        server.shutdown()
+        thread.join()
+    assert origin("::1", 80) == "[::1]:80" and origin("localhost", 80) == "localhost:80"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from report_sample import HOSTILE_NAMES, accounts, report_data
 
-from icp.publication import LISTS, read_rep_facts, with_rep_facts
+from icp.publication import read_rep_facts, with_rep_facts
 from icp.report import render_workbook
 from icp.report.sheets import MOST_ROWS, Column, Sheet, spreadsheet
+from icp.tier_lists import LISTS
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 CONTROL = "a\x00b\x01c\x0bd\ufffee_x0041_\r\nf"
