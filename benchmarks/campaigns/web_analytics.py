@@ -106,7 +106,9 @@ def faults(demo: Path, folder: Path, now: datetime) -> pd.DataFrame:
 def _spoiled(demo: Path, place: Path, kind: str, fault: str, call: int, now: datetime) -> dict[str, Any]:
     """A pull with one fault, then a clean one: what stands against what is served."""
     place.mkdir(parents=True)
-    shutil.copy(demo / "icp.yml", place)
+    for file in demo.iterdir():
+        if file.is_file():  # icp.yml and what it names beside the extracts
+            shutil.copy(file, place)
     portal = portal_of_demo(demo, now)
     first = now.date() - timedelta(days=FAULTY_DAYS)
     recent = portal.visits.at(now)

@@ -105,8 +105,10 @@ class PostHogApi:
 
     def _page(self, start: date, end: date, columns: tuple[str, ...], behind: Row) -> list[Row]:
         query = self._query(start, end, columns, behind)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             rows = self._asked(query, columns)
+            if not rows and not behind and attempt == 0:
+                continue  # days nobody visited, or the empty answer to another query: nothing else tells them apart
             width = len(self.key_columns) + 2
             order = [[str(value) for value in row[:width]] for row in rows]
             # by bytes, as the database compares; a page that repeats the one before begins at or before its end, and

@@ -17,6 +17,7 @@ from icp.config_vendors import HubSpotSettings, RetrySection
 from icp.errors import ConfigError, TryLater
 from icp.fake_vendors.loopback import LoopbackServer, answering
 from icp.sources.builtwith import BuiltWith
+from icp.sources.http_client import LOG
 from icp.sources.hubspot_api import HubSpotApi
 from icp.sources.manners import number, retry_after
 from icp.sources.wappalyzer import Wappalyzer
@@ -92,7 +93,8 @@ def test_a_long_pause_is_left_to_the_next_pull_and_its_end_is_named(asked) -> No
     assert told.value.exit_code == 75
 
 
-def test_repeats_are_told_in_words_of_ours(caplog) -> None:
+def test_repeats_are_told_in_words_of_ours(caplog, monkeypatch) -> None:
+    monkeypatch.setattr(LOG, "disabled", False)  # the linter of imports, run by another test, disables every logger
     caplog.set_level(logging.INFO)
     logging.getLogger("stamina").setLevel(logging.NOTSET)
     with scripted((503, {}, {}), (429, {"Retry-After": "0"}, {}), NAMES) as api:

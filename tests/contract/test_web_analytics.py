@@ -95,10 +95,12 @@ def test_a_server_that_sends_fewer_rows_than_asked_for_is_read_to_the_end(connec
     assert standing(settings) == served(held.visits)
 
 
-def test_a_page_of_other_days_is_asked_for_again(connect) -> None:
+@pytest.mark.parametrize("page_size", [20, 100])  # the page repeated has rows, or is the empty one behind the last
+def test_a_page_of_other_days_is_asked_for_again(connect, page_size) -> None:
     held = portal()
+    lines = "page_size: {}\n      days_per_query: {}"
     with serving(held, script("posthog", faults={4: "duplicate_page"})) as server:  # the first of the second stretch
-        settings = connect(server, "posthog", swap=("days_per_query: 20", "days_per_query: 7"))
+        settings = connect(server, "posthog", swap=(lines.format(20, 20), lines.format(page_size, 7)))
         accepted(settings)
     assert standing(settings) == served(held.visits)
 
