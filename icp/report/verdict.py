@@ -46,9 +46,12 @@ def _moves(data: ReportData, moves: TierMoves) -> str:
         (moves.icp_changed, "because the ICP changed"),
         (moves.both, "for both reasons"),
     ]
-    causes = listing([f"{count(number)} {words}" for number, words in split if number])
+    causes = [(count(number), words) for number, words in split if number]
     verb = "changes" if moves.moved == 1 else "change"
-    return f"{count(moves.moved)} of {plural(moves.compared, 'account')} {verb} tier{': ' + causes if causes else ''}."
+    moved = f"{count(moves.moved)} of {plural(moves.compared, 'account')} {verb} tier"
+    if len(causes) == 1:
+        return f"{moved}, {'all ' if moves.moved > 1 else ''}{causes[0][1]}."
+    return f"{moved}{': ' + listing([' '.join(cause) for cause in causes]) if causes else ''}."
 
 
 def _decision(data: ReportData) -> str:

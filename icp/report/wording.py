@@ -12,7 +12,7 @@ NAME_LIMIT = 80
 TITLE_LIMIT = 240
 FILTERS = (
     "clean", "shorten", "count", "percent", "times", "signed", "plural", "probability",
-    "interval_percent", "interval_times", "interval_number",
+    "interval_percent", "interval_times", "interval_number", "in_short", "in_brackets",
 )  # fmt: skip
 _NO_MEANING_ON_A_PAGE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
@@ -33,6 +33,48 @@ def shorten(text: object, limit: int = NAME_LIMIT) -> str:
     """The clean text, at most `limit` characters long, with a mark where it was cut."""
     whole = clean(text)
     return whole if len(whole) <= limit else whole[: limit - 1].rstrip() + "…"
+
+
+def in_short(sentence: str) -> str:
+    """The sentence without what it says in brackets, for headlines; whole where brackets do not pair.
+
+    >>> in_short("The ICP changed in 2 of 9 criteria: Size (11-50 from ×2 to ×1); Region (EU (west) up).")
+    'The ICP changed in 2 of 9 criteria: Size; Region.'
+    """
+    return "".join(text for depth, text in _by_depth(sentence) if not depth)
+
+
+def in_brackets(sentence: str) -> str:
+    """What `in_short` leaves out, as a sentence; of several bracketed remarks, the whole sentence they belong to.
+
+    >>> in_brackets("No evidence of a change on 80 outcomes (64 attributes tested)."), in_brackets("Nothing.")
+    ('64 attributes tested.', '')
+    """
+    said = [text.strip().removeprefix("(").removesuffix(")") for depth, text in _by_depth(sentence) if depth]
+    if not said:
+        return ""
+    return clean(sentence) if len(said) > 1 else f"{said[0][:1].upper()}{said[0][1:]}."
+
+
+def _by_depth(sentence: str) -> list[tuple[bool, str]]:
+    """The clean sentence in pieces, each in brackets (with the space before) or outside of them."""
+    whole = clean(sentence)
+    pieces, depth, start = [], 0, 0
+    for place, letter in enumerate(whole):
+        if letter == "(":
+            if not depth:
+                begin = place - 1 if place and whole[place - 1] == " " else place
+                pieces.append((False, whole[start:begin]))
+                start = begin
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if depth < 0:
+                return [(False, whole)]
+            if not depth:
+                pieces.append((True, whole[start : place + 1]))
+                start = place + 1
+    return [(False, whole)] if depth else [*pieces, (False, whole[start:])]
 
 
 def count(number: float) -> str:

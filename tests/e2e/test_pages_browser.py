@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from icp.report import ReportData, render_report
+from icp.report.site import render_site
 from icp.report.what_if_view import _row
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -24,18 +25,12 @@ pytestmark = [
 ]
 
 
-def sample(names: str) -> ReportData:
-    """The believable quarter with a panel, its accounts called by one of the corpora of names."""
+@pytest.fixture(scope="module")
+def data() -> Iterator[ReportData]:
+    """The report's sample; the pages of the unit tests can be imported as long as it is in use."""
     sys.path.insert(0, str(UNIT))
     try:
-        spec = importlib.util.spec_from_file_location("what_if_sample_for_browser", UNIT / "what_if_sample.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        import report_sample
-
-        made: ReportData = module.report_with_panel(getattr(report_sample, names))
-        return made
+        yield importlib.import_module("hostile_pages").report()
     finally:
         sys.path.remove(str(UNIT))
 
@@ -43,21 +38,29 @@ def sample(names: str) -> ReportData:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        running = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         yield running
         running.close()
 
 
 @pytest.fixture(scope="module")
-def data() -> ReportData:
-    return sample("HOSTILE_NAMES")
+def pages(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = importlib.import_module("hostile_pages")
+    folder = tmp_path_factory.mktemp("pages")
+    texts = {
+        "report": render_report(data),
+        "index": made.index(),
+        "beside": made.beside(),
+        "site": render_site(["main", "</script><script>alert(1)</script>", "X" * 10_000]),
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in texts}
 
 
 @pytest.fixture(scope="module")
-def report(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pages") / "report.html"
-    path.write_text(render_report(data), encoding="utf-8")
-    return path
+def report(pages: dict[str, Path]) -> Path:
+    return pages["report"]
 
 
 def opened(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> tuple[Any, list[str]]:
@@ -106,12 +109,19 @@ def test_a_script_put_into_the_page_does_not_run(browser: Any, report: Path, tmp
     page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_axe_finds_nothing(browser: Any, report: Path, width: int, scheme: str) -> None:
-    page, heard = opened(browser, report, width, scheme)
+@pytest.mark.parametrize("name", ["report", "index", "beside", "site"])
+def test_nothing_hostile_runs_or_breaks_the_page_and_axe_finds_nothing(
+    browser: Any, pages: dict[str, Path], name: str
+) -> None:
+    """At every width the console is silent, nothing is asked for and nothing scrolls sideways; axe in both schemes."""
+    page, heard = opened(browser, pages[name], 360, "dark")
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width and heard == []
+    for width in (360, 768, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.emulate_media(color_scheme="light")
+    assert violations(page) == [] and heard == []
     page.close()
 
 

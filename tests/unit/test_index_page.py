@@ -67,6 +67,14 @@ def test_every_revision_is_there_with_its_state_and_links() -> None:
     assert "The ICP in force is that of 2026Q3" in html
 
 
+def test_the_first_lines_say_whether_it_changed_and_what_to_do() -> None:
+    held, quiet = data(), replace(data(), revisions=data().revisions[:2])
+    head = render_index(quiet).partition("<nav")[0]
+    assert "Nothing. 7 of 900 accounts changed tier." in head and "Headline: drift." in head
+    assert "Nothing waits for a decision." in head and 'href="2026Q3/r1/workbook.xlsx"' in head
+    assert "Nothing waits" not in render_index(held) and profile().paragraph not in head
+
+
 def test_the_timeline_follows_what_was_in_force() -> None:
     assert [(r.quarter, r.number) for r in leading(data().revisions)] == [("2026Q2", 1), ("2026Q3", 1)]
     without = replace(profile(), fit=replace(profile().fit, criteria=profile().fit.criteria[1:]))

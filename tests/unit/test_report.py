@@ -206,6 +206,24 @@ def test_the_verdict_is_one_sentence_everywhere(html: str) -> None:
         assert part in html
 
 
+def test_the_headline_leaves_what_is_in_brackets_to_the_line_below() -> None:
+    data = report_data()
+    quiet = "No evidence of a change: none of 9 criteria moved (64 attributes tested)."
+    html = render_report(replace(data, diff=replace(data.diff, sentence=quiet)))
+    assert "<h1>No evidence of a change: none of 9 criteria moved.</h1>" in html
+    assert '<p class="aside">64 attributes tested.</p>' in html
+    unpaired = render_report(replace(data, diff=replace(data.diff, sentence="Changed: Size :) (all) (some.")))
+    assert "<h1>Changed: Size :) (all) (some.</h1>" in unpaired
+
+
+def test_one_cause_of_all_moves_is_said_once() -> None:
+    data = report_data()
+    own = migration()["migration_cause"].isin(["account changed", "unchanged"])
+    assert verdict_of(replace(data, migration=migration()[own])).moves.endswith(
+        " change tier, all because the account changed."
+    )
+
+
 def test_a_held_revision_says_how_to_decide() -> None:
     verdict = verdict_of(report_data())
     assert verdict.decision == "Held for approval: icp.yml asks for a person's approval."
