@@ -23,6 +23,7 @@ CHANGES = {
     "strong size band shift": "x00",
     "industry loses": "x01",
     "flag flips": "x02",
+    "strong flag flip": "x02",
     "weak technology": "tech",
     "technology": "tech",
 }
@@ -129,18 +130,20 @@ def _conjunctions(rng: np.random.Generator, latent: Floats) -> Floats:
 def _named_effects(latent: Floats, technology: Codes, is_new: NDArray[np.bool_], change: str | None) -> Floats:
     """The four effects a change can be planted in: a size band, an industry, a competitor flag, a technology.
 
-    The strong size band and the technology that is not weak are as detectable as those of the method's prototype: an sd
-    of the change in log odds of .64 and .16 (docs/method.md, "What a change must be to be seen").
+    The strong size band and flag and the technology that is not weak are as large as those the method's prototype found
+    as often as it did, going by its own formula of what is found (sd of the change times sqrt(N p (1 - p)), p = .22): an
+    sd in log odds of .64, .29 and .18. How large they were there is not written down.
     """
     size, industry = latent[:, 0], np.digitize(latent[:, 1], LEVEL_EDGES) == 4
     band = 1.1 if change == "strong size band shift" else 0.7
     usual = np.where((size > -0.3) & (size < 0.5), band, 0.0)
     moved = np.where((size > 0.5) & (size < 1.3), band, 0.0)
     flag = latent[:, 2] > 0.6
-    lost = 0.49 if change == "technology" else 0.35
+    turned = 0.33 if change == "strong flag flip" else 0.3
+    lost = 0.545 if change == "technology" else 0.35
     return np.asarray(
         np.where(is_new & (change in ("size band shift", "strong size band shift")), moved, usual)
         + 0.8 * industry * ~(is_new & (change == "industry loses"))
-        - 0.3 * flag * np.where(is_new & (change == "flag flips"), -1.0, 1.0)
+        - turned * flag * np.where(is_new & (change in ("flag flips", "strong flag flip")), -1.0, 1.0)
         + lost * technology * ~(is_new & (change in ("weak technology", "technology")))
     )

@@ -13,7 +13,7 @@ from flows.gates import check_features
 from icp import contract
 from icp.deals_left_out import DealsLeftOut, as_left_out, why_none
 from icp.errors import ConfigError, NotEnoughEvidence
-from icp.feature_frame import read_account, read_left_out
+from icp.feature_frame import find_account, read_left_out
 from icp.landed_dirt import landed_dirt, stale_tables
 from icp.manifest import LoadedTable, Manifest
 from icp.profile import Attribute
@@ -86,7 +86,7 @@ def test_an_account_outside_the_population_is_not_called_unknown(tmp_path: Path)
     names = {"account_id": ["a1"], "company_domain": ["acme.com"], "account_name": ["Acme"]}
     pd.DataFrame(names).to_parquet(revision / "accounts.parquet")
     with pytest.raises(ConfigError, match="outside the population"):
-        read_account(revision, "a2")
+        find_account(revision, "a2")
 
 
 def loaded(day: int, *, reason: str = "", tables: tuple[str, ...] = ("opportunities",)) -> Manifest:
