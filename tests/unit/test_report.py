@@ -224,6 +224,19 @@ def test_one_cause_of_all_moves_is_said_once() -> None:
     )
 
 
+def test_a_quarter_without_accounts_has_a_clear_page() -> None:
+    data = report_data()
+    tiers = tuple(replace(tier, accounts=0) for tier in data.profile.tiers)
+    tables = {name: getattr(data, name).iloc[:0] for name in ("migration", "movers", "prospects", "coverage")}
+    none = replace(
+        data, profile=replace(data.profile, tiers=tiers), explanations=(), lists=(), what_if=None, market=None, **tables
+    )
+    assert "0 accounts are scored, 0 of them in tier A." in verdict_of(none).moves
+    html = render_report(none)
+    assert Page(html).open == [] and "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()
+    assert "No account rose to a better tier." in html
+
+
 def test_a_held_revision_says_how_to_decide() -> None:
     verdict = verdict_of(report_data())
     assert verdict.decision == "Held for approval: icp.yml asks for a person's approval."
