@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from icp.config_vendors import EnvironmentName, RetrySection, VendorSection, safe_url
+from icp.config_vendors import EnvironmentName, RetrySection, SafeUrl, VendorSection
 
 WEB_TABLE = "web_activity"
 COUNTS = ("visits", "page_views", "key_events", "pricing_views", "product_views", "content_views")
@@ -99,7 +99,7 @@ class Ga4Settings(WebSection):
     """GA4's Data API. The key file of a service account is named in the environment, never in icp.yml."""
 
     property_id: NumberedId
-    base_url: str = "https://analyticsdata.googleapis.com"
+    base_url: SafeUrl = "https://analyticsdata.googleapis.com"
     key_env: EnvironmentName = "GOOGLE_APPLICATION_CREDENTIALS"
     since: date | None = None
     channel: str | None = "sessionDefaultChannelGroup"
@@ -107,8 +107,6 @@ class Ga4Settings(WebSection):
     page_size: Annotated[int, Field(ge=1, le=250_000)] = 100_000
     days_per_report: Annotated[int, Field(ge=1, le=366)] = 31
     retry: RetrySection = RetrySection()
-
-    _safe = field_validator("base_url")(safe_url)
 
 
 class EventSection(WebSection):
@@ -125,15 +123,13 @@ class PostHogSettings(EventSection):
     """PostHog's query API, with a personal API key of scope `query:read`. Days are counted in PostHog; no event leaves it."""
 
     project_id: NumberedId
-    base_url: str = "https://us.posthog.com"
+    base_url: SafeUrl = "https://us.posthog.com"
     key_env: EnvironmentName = "POSTHOG_PERSONAL_API_KEY"
     since: date | None = None
     channel: str | None = "properties.utm_medium"
     page_size: Annotated[int, Field(ge=1, le=50_000)] = 10_000
     days_per_query: Annotated[int, Field(ge=1, le=366)] = 7
     retry: RetrySection = RetrySection()
-
-    _safe = field_validator("base_url")(safe_url)
 
     @field_validator("company", mode="after")
     @classmethod

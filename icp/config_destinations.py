@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from icp.config_salesforce import SalesforceLogin
 from icp.config_storage import StorageSettings, require_no_credential, scheme_of
-from icp.config_vendors import EnvironmentName, RetrySection, VendorSection, safe_url
+from icp.config_vendors import EnvironmentName, RetrySection, SafeUrl, VendorSection
 
 TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 ListName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -31,15 +31,10 @@ class HubSpotDestination(ToldSection):
     """A HubSpot portal the tiers are written back to, account by account."""
 
     kind: Literal["hubspot"]
-    base_url: str = "https://api.hubapi.com"
+    base_url: SafeUrl = "https://api.hubapi.com"
     token_env: EnvironmentName
     api_version: str = "v3"
     calls_per_10_seconds: Annotated[int, Field(ge=1)] = 100
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        return safe_url(url)
 
 
 class SalesforceDestination(ToldSection, SalesforceLogin):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from icp.config_vendors import EnvironmentName, RetrySection, VendorKind, VendorSection, safe_url
+from icp.config_vendors import EnvironmentName, RetrySection, SafeUrl, VendorKind, VendorSection
 
 SALESFORCE_TABLES: dict[str, dict[str, str]] = {
     "accounts": {
@@ -66,7 +66,7 @@ class SalesforceLogin(VendorSection):
     or `jwt` (its key, a user name and the private key of its certificate, or the path of a file with it).
     """
 
-    login_url: str
+    login_url: SafeUrl
     login: Literal["client_credentials", "jwt"] = "client_credentials"
     audience: str = "https://login.salesforce.com"
     client_id_env: EnvironmentName = "SALESFORCE_CLIENT_ID"
@@ -74,11 +74,6 @@ class SalesforceLogin(VendorSection):
     username_env: EnvironmentName = "SALESFORCE_USERNAME"
     private_key_env: EnvironmentName = "SALESFORCE_PRIVATE_KEY"
     retry: RetrySection = RetrySection()
-
-    @field_validator("login_url")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        return safe_url(url)
 
 
 class SalesforceSettings(SalesforceLogin):

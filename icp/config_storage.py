@@ -6,9 +6,9 @@ import re
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from icp.config_vendors import EnvironmentName, VendorSection, safe_url
+from icp.config_vendors import EnvironmentName, SafeUrl, VendorSection
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 
@@ -19,17 +19,12 @@ class StorageSettings(VendorSection):
     `endpoint_url` is for S3-compatible storage that is not Amazon's, `anonymous` for public buckets.
     """
 
-    endpoint_url: str | None = None
+    endpoint_url: SafeUrl | None = None
     region: str | None = None
     anonymous: bool = False
     key_env: EnvironmentName | None = None
     secret_env: EnvironmentName | None = None
     timeout_seconds: float = Field(default=30, gt=0, le=600)
-
-    @field_validator("endpoint_url")
-    @classmethod
-    def _safe(cls, url: str | None) -> str | None:
-        return None if url is None else safe_url(url)
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from icp.config_vendors import EnvironmentName, RetrySection, VendorKind, VendorSection, safe_url
+from icp.config_vendors import EnvironmentName, RetrySection, SafeUrl, VendorKind, VendorSection
 
 LONGEST_REFRESH = 110
 """Days; technologies count for 120 days after they were last seen (`technology_grace_days`), so none may wait longer."""
@@ -31,7 +31,7 @@ WAPPALYZER = VendorKind("Wappalyzer", LOOKUP_TABLES, tuple(LOOKUP_TABLES))
 class LookupSection(VendorSection):
     """A vendor asked domain by domain. The key is named here and kept in the environment, never in icp.yml."""
 
-    base_url: str
+    base_url: SafeUrl
     key_env: EnvironmentName
     monthly_credits: Annotated[int, Field(ge=0)]
     credits_per_domain: Annotated[int, Field(ge=1, le=100)] = 1
@@ -40,16 +40,11 @@ class LookupSection(VendorSection):
     calls_per_second: Annotated[float, Field(ge=0)]
     retry: RetrySection = RetrySection()
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        return safe_url(url)
-
 
 class BuiltWithSettings(LookupSection):
     """BuiltWith's Domain API: up to 16 domains a call, one credit a domain, with first and last sight of each technology."""
 
-    base_url: str = "https://api.builtwith.com"
+    base_url: SafeUrl = "https://api.builtwith.com"
     key_env: EnvironmentName = "BUILTWITH_KEY"
     domains_per_call: Annotated[int, Field(ge=1, le=16)] = 16
     calls_per_second: Annotated[float, Field(ge=0)] = 8
@@ -58,7 +53,7 @@ class BuiltWithSettings(LookupSection):
 class WappalyzerSettings(LookupSection):
     """Wappalyzer's lookup: up to 10 domains a call, what is there now; every pull is a snapshot of its own."""
 
-    base_url: str = "https://api.wappalyzer.com"
+    base_url: SafeUrl = "https://api.wappalyzer.com"
     key_env: EnvironmentName = "WAPPALYZER_KEY"
     domains_per_call: Annotated[int, Field(ge=1, le=10)] = 10
     calls_per_second: Annotated[float, Field(ge=0)] = 5

@@ -7,10 +7,34 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+def safe_url(url: str) -> str:
+    """The address of a vendor, without a slash at its end.
+
+    Raises:
+        ValueError: It is not encrypted, or holds a password.
+    """
+    parts = urlsplit(url)
+    if not is_private(url):
+        raise ValueError("an address of a vendor must be https://...; plain http is allowed to this machine only")
+    if parts.username or parts.password:
+        raise ValueError("an address of a vendor may hold no user or password; name environment variables instead")
+    return url.rstrip("/")
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what goes to an address."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
+
+
+SafeUrl = Annotated[str, AfterValidator(safe_url)]
+"""The address of a vendor as icp.yml may write it, see `safe_url`."""
 
 HUBSPOT_TABLES: dict[str, dict[str, str]] = {
     "accounts": {
@@ -93,7 +117,7 @@ class OAuthSection(VendorSection):
 class HubSpotSettings(VendorSection):
     """HubSpot's CRM API. Credentials are named here and kept in the environment, never in icp.yml."""
 
-    base_url: str = "https://api.hubapi.com"
+    base_url: SafeUrl = "https://api.hubapi.com"
     api_version: Literal["2026-03", "2026-09", "v3"] = "2026-03"
     token_env: EnvironmentName = "HUBSPOT_TOKEN"
     oauth: OAuthSection | None = None
@@ -101,31 +125,6 @@ class HubSpotSettings(VendorSection):
     overlap_minutes: Annotated[float, Field(ge=0)] = 15
     property_history: bool = False
     retry: RetrySection = RetrySection()
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        return safe_url(url)
-
-
-def safe_url(url: str) -> str:
-    """The address of a vendor, without a slash at its end.
-
-    Raises:
-        ValueError: It is not encrypted, or holds a password.
-    """
-    parts = urlsplit(url)
-    if not is_private(url):
-        raise ValueError("an address of a vendor must be https://...; plain http is allowed to this machine only")
-    if parts.username or parts.password:
-        raise ValueError("an address of a vendor may hold no user or password; name environment variables instead")
-    return url.rstrip("/")
-
-
-def is_private(url: str) -> bool:
-    """Whether nobody on the way can read what goes to an address."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
 
 
 @dataclass(frozen=True)
