@@ -38,9 +38,8 @@ def deploy(settings: Settings, home: Path, *, automations: bool) -> list[str]:
     environment = _environment(settings, home)
     if POOL not in _pools(_prefect(["work-pool", "ls", "--output", "json"], environment)):
         _prefect(["work-pool", "create", POOL, "--type", "process"], environment)
-    _prefect(
-        ["deploy", "--prefect-file", str(_file(home)), "--all"], environment, home
-    )  # entrypoints are read from there
+    # from `home`: entrypoints are read from the folder it runs in
+    _prefect(["deploy", "--prefect-file", str(_file(home)), "--all"], environment, home)
     lines = [f"work pool {POOL}", *(f"deployment {entry['name']}" for entry in _deployments(home))]
     if automations:
         from flows.automations import apply

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icp.destinations.shelf import KEY
 from icp.errors import ConfigError, GateFailed
 
 if TYPE_CHECKING:
     from flows.sync import Desk
     from icp.destinations.destination import Values
     from icp.published import PublishedStore
-
-KEY = "account_id"
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,8 @@ def wanted_by(desk: Desk, told: Mapping[str, Values]) -> Wanted:
     current = store.current()
     if current is None:
         raise ConfigError("No revision is in force. `icp approve` one first.")
-    folder, revision = (
-        store.path(current["quarter"], current["revision"]),
-        f"{current['quarter']} r{current['revision']}",
-    )
+    folder = store.path(current["quarter"], current["revision"])
+    revision = f"{current['quarter']} r{current['revision']}"
     if desk.takes == "fields":
         return _fields(desk, store, folder, revision, told)
     assert isinstance(desk.section, ListSection)

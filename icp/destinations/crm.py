@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from icp.destinations.destination import RESUME
-from icp.sources.http_client import VendorClient, as_json
+from icp.sources.again import as_json
+from icp.sources.http_client import VendorClient
 from icp.sources.manners import Manners
 
 WINDOW_SECONDS = 10

@@ -6,12 +6,14 @@ blindly: the rows are read first (`icp.destinations.send`), so that a change mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from icp.sources.http_client import Unanswered as Unanswered
+from icp.errors import TryLater
+from icp.sources.http_client import Unanswered
 
 if TYPE_CHECKING:
     from icp.destinations.ledger import Ledger
@@ -80,6 +82,19 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Give connections back."""
+
+
+@contextmanager
+def perhaps_done() -> Iterator[None]:
+    """Around the write of a list: where it is not answered it may have been done, and is read before it is tried again.
+
+    Raises:
+        Unanswered: instead of TryLater.
+    """
+    try:
+        yield
+    except TryLater as problem:
+        raise Unanswered(str(problem).removesuffix(f" {RESUME}").rstrip(".")) from None
 
 
 def as_text(value: Any) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from icp.config import secret
 from icp.config_destinations import PostgresDestination
-from icp.destinations.destination import FOREIGN, RESUME, SHOWN, Rejected, Room, Takes, Unanswered, Values, Written
+from icp.destinations.destination import FOREIGN, RESUME, SHOWN, Rejected, Room, Takes, Values, Written, perhaps_done
 from icp.destinations.shelf import KEY
 from icp.errors import ConfigError, TryLater
 
@@ -63,12 +63,8 @@ class Postgres:
             async with connection.transaction():
                 await self._replace(connection, name, file)
 
-        try:
+        with perhaps_done():  # the transaction may have been committed
             asyncio.run(self._speaking(deliver))
-        except (
-            TryLater
-        ) as problem:  # the transaction may have been committed: the table is read before it is tried again
-            raise Unanswered(str(problem).removesuffix(f" {RESUME}").rstrip(".")) from None
         return Written({account: None})
 
     def close(self) -> None:

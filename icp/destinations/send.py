@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from icp.config_vendors import RetrySection
-from icp.destinations.destination import RESUME, Destination, Rejected, Unanswered, Values
+from icp.destinations.destination import RESUME, Destination, Rejected, Values
 from icp.destinations.ledger import OPEN, Ledger, Row
 from icp.errors import ConfigError, TryLater
+from icp.sources.http_client import Unanswered
 
 HOPELESS = 10
 """So many rows refused for the first time with none written between them: the fault may not be theirs."""
@@ -88,9 +89,8 @@ class Sender:
         if not self._blamed:
             return self._there.batch
         most = self._there.batch
-        return min(
-            most, 1 << int(math.log2((self._decided + most) / self._blamed))
-        )  # one batch of good ones to begin with
+        decided = self._decided + most  # one batch of good ones to begin with
+        return min(most, 1 << int(math.log2(decided / self._blamed)))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,7 @@ from typing import Any
 
 from icp.config_destinations import StorageDestination
 from icp.config_storage import scheme_of
-from icp.destinations.destination import FOREIGN, RESUME, Rejected, Room, Takes, Unanswered, Values, Written
-from icp.errors import TryLater
+from icp.destinations.destination import FOREIGN, RESUME, Rejected, Room, Takes, Values, Written, perhaps_done
 from icp.sources.storage import ARROW, explained, file_system
 
 TAKES: Takes = "list"
@@ -54,15 +53,12 @@ class Storage:
         [(account, values)] = rows.items()
         name = values["list"]
         made = {} if name is None else self._files(name)
-        try:
-            with self._speaking() as (files, folder):
-                coming = {"schema_version": SCHEMA_VERSION, "list": self._found(files, folder), "coming": name}
-                for file, data in [(self._note, _as_json(coming)), *made.items()]:
-                    self._put(files, f"{folder}/{file}", data)
-                if name is None:
-                    self._remove(files, folder)
-        except TryLater as problem:  # it may have been put all the same: it is read before it is put again
-            raise Unanswered(str(problem).removesuffix(f" {RESUME}").rstrip(".")) from None
+        with perhaps_done(), self._speaking() as (files, folder):
+            coming = {"schema_version": SCHEMA_VERSION, "list": self._found(files, folder), "coming": name}
+            for file, data in [(self._note, _as_json(coming)), *made.items()]:
+                self._put(files, f"{folder}/{file}", data)
+            if name is None:
+                self._remove(files, folder)
         return Written({account: None})
 
     def close(self) -> None:

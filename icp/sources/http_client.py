@@ -7,8 +7,6 @@ alone for minutes, and every other 4xx. What a vendor's own codes and headers me
 
 from __future__ import annotations
 
-__all__ = ["Again", "Meter", "Refused", "Unanswered", "VendorClient", "as_json"]
-
 import logging
 import time
 from collections.abc import Callable, Mapping

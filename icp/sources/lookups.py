@@ -13,7 +13,7 @@ from icp.config_schema import CsvOptions, Lookup
 from icp.errors import ConfigError
 from icp.sources.parsing import clean
 from icp.sources.raw import WantedColumn
-from icp.sources.reading import read_columns
+from icp.sources.reading import read_rows
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_lookup(table: str, root: Path, lookup: Lookup, csv: CsvOptions) -> Look
     """
     place = f"{table}: lookup {lookup.path}"
     wanted = [WantedColumn(lookup.key, False), WantedColumn(lookup.value, False)]
-    columns = read_columns(place, Path(lookup.path), _data(table, root, lookup.path), wanted, csv=csv)
+    columns, _ = read_rows(place, Path(lookup.path), _data(table, root, lookup.path), wanted, csv=csv)
     keys, values = (clean(columns[name].text) for name in (lookup.key, lookup.value))
     twice = [entry["values"] for entry in pc.value_counts(keys).to_pylist() if entry["counts"] > 1]
     if twice:

@@ -23,7 +23,7 @@ from icp.sources.event_days import Counting
 from icp.sources.event_files import EventFile, dated, instants, path_of, readable
 from icp.sources.jsonl_file import ABSENT, values_at
 from icp.sources.raw import WantedColumn
-from icp.sources.reading import read_columns
+from icp.sources.reading import read_rows
 from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of PostHog's export"
@@ -66,7 +66,7 @@ def _files(settings: Settings, source_name: str, section: PostHogExportSettings)
 
 def _records(file: EventFile) -> list[dict[str, Any]]:
     wanted = [*(WantedColumn(name, False) for name in NEEDED), *(WantedColumn(name, True) for name in OPTIONAL)]
-    columns = read_columns(file.path, file.file, file.file.read_bytes(), wanted, csv=CsvOptions())
+    columns, _ = read_rows(file.path, file.file, file.file.read_bytes(), wanted, csv=CsvOptions())
     texts = {name: column.text.to_pylist() for name, column in columns.items()}
     records = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
     return [{**record, **{name: _object(record.get(name)) for name in JSON_COLUMNS}} for record in records]

@@ -26,24 +26,6 @@ SUFFIXES: dict[str, FileFormat] = {
 }
 
 
-def read_columns(
-    place: str,
-    file: Path,
-    data: bytes,
-    wanted: Sequence[WantedColumn],
-    *,
-    csv: CsvOptions,
-    file_format: FileFormat | None = None,
-    sheet: str | None = None,
-) -> dict[str, RawColumn]:
-    """The wanted columns of a file in whatever format it has, packed with gzip (`.gz`) or not.
-
-    Raises:
-        ConfigError: The format is not known, or the file as a whole cannot be read.
-    """
-    return read_rows(place, file, data, wanted, csv=csv, file_format=file_format, sheet=sheet)[0]
-
-
 def read_rows(
     place: str,
     file: Path,
@@ -54,10 +36,11 @@ def read_rows(
     file_format: FileFormat | None = None,
     sheet: str | None = None,
 ) -> tuple[dict[str, RawColumn], Sequence[int]]:
-    """The same, and the number of each row: the first below the header is 1.
+    """The wanted columns of a file in whatever format it has, packed with gzip (`.gz`) or not, and the number of each row:
+    the first below the header is 1.
 
     Raises:
-        ConfigError: As `read_columns`.
+        ConfigError: The format is not known, or the file as a whole cannot be read.
     """
     columns: dict[str, RawColumn]
     suffix = file.suffix.lower()

@@ -22,7 +22,7 @@ from icp.sources import event_files
 from icp.sources.event_days import Counting, session_numbers
 from icp.sources.event_files import EventFile, dated, instants, path_of, readable
 from icp.sources.raw import WantedColumn
-from icp.sources.reading import read_columns
+from icp.sources.reading import read_rows
 from icp.sources.sections import section_of
 
 CHECKED = "files with the columns of the warehouse tables"
@@ -107,7 +107,7 @@ def _columns(file: EventFile, is_pages: bool, more: Sequence[str]) -> pd.DataFra
     )
     optional = [name for name in dict.fromkeys((*usual, *more)) if name not in needed]
     wanted = [*(WantedColumn(name, False) for name in needed), *(WantedColumn(name, True) for name in optional)]
-    columns = read_columns(file.path, file.file, file.file.read_bytes(), wanted, csv=CsvOptions())
+    columns, _ = read_rows(file.path, file.file, file.file.read_bytes(), wanted, csv=CsvOptions())
     rows = pd.DataFrame({name: column.text.to_pylist() for name, column in columns.items()}, dtype=object)
     if rows["timestamp"].isna().all() and rows["received_at"].isna().all():
         raise ConfigError(f"{file.path} has no column `timestamp` and no `received_at`: no row says when it was.")
@@ -175,7 +175,7 @@ def _newest_last(
             *(WantedColumn(name, True) for name in optional if name not in names),
             *(WantedColumn(n, False) for n in names),
         ]
-        columns = read_columns(file.path, file.file, file.file.read_bytes(), wanted, csv=CsvOptions())
+        columns, _ = read_rows(file.path, file.file, file.file.read_bytes(), wanted, csv=CsvOptions())
         parts.append(pd.DataFrame({name: column.text.to_pylist() for name, column in columns.items()}, dtype=object))
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.where(rows.notna() & (rows != ""), None)
