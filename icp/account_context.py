@@ -51,16 +51,16 @@ class SinceBefore:
 
 
 def nearest_customers(
-    wanted: Sequence[str], accounts: pd.DataFrame, states: pd.DataFrame
+    wanted: Sequence[str], best: pd.DataFrame, states: pd.DataFrame
 ) -> dict[str, tuple[Neighbour, ...]]:
     """By account the customers that fit and share most states of fit criteria with it, the best fit first among equals.
 
     Args:
         wanted: ids of the accounts.
-        accounts: the best customers, see `best_customers_of`; others among them do no harm.
+        best: the best customers, see `best_customers_of`.
         states: `account_id, attribute, bin_key` of the fit criteria of the wanted accounts and of the best customers.
     """
-    best = best_customers_of(accounts).sort_values(["fit_score", "account_id"], ascending=[False, True])
+    best = best.sort_values(["fit_score", "account_id"], ascending=[False, True])
     coded = states.assign(state=pd.factorize(states["bin_key"])[0])
     table = coded.pivot(index="account_id", columns="attribute", values="state")
     theirs = table.reindex(best["account_id"]).to_numpy(dtype=float)

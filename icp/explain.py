@@ -13,6 +13,8 @@ from icp.account_context import Neighbour, SinceBefore, neighbours_text, since_t
 from icp.errors import IcpError
 from icp.profile import Axis, BinEffect, Contrast, Criterion, Estimate, Grade, Profile
 
+NOTHING_BEFORE = "Nothing to compare with: it had no score in an ICP before."
+
 
 @dataclass(frozen=True)
 class PointsLine:
@@ -108,10 +110,8 @@ def explanation_text(explanation: Explanation) -> str:
         if lines:
             parts.append(_table(lines, f"{axis} score", score, explanation.contrast))
     if explanation.revision:
-        if explanation.since:
-            parts.append(since_text(explanation.since, explanation.tier, explanation.fit_score))
-        else:
-            parts.append("Nothing to compare with: it had no score in an ICP before.")
+        since = explanation.since
+        parts.append(since_text(since, explanation.tier, explanation.fit_score) if since else NOTHING_BEFORE)
         parts.append(neighbours_text(explanation.neighbours))
     parts.append(trail_sentence(explanation.source))
     if explanation.revision:
@@ -169,9 +169,13 @@ def _headline(explanation: Explanation) -> str:
     name = explanation.account_name or explanation.account_id
     scores = [f"fit {explanation.fit_score} of 100", f"intent {explanation.intent_score} of 100"]
     tier = [f"tier {explanation.tier}"] if explanation.tier else []
-    chance = explanation.win_probability
-    odds = [] if chance is None else [f"{chance:.0%} expected to be won if worked"]
-    return f"{name}, ICP {explanation.icp} of {explanation.quarter}\n{' · '.join(tier + scores + odds)}"
+    odds = chance_words(explanation.win_probability)
+    return f"{name}, ICP {explanation.icp} of {explanation.quarter}\n{' · '.join([*tier, *scores, *odds])}"
+
+
+def chance_words(chance: float | None) -> tuple[str, ...]:
+    """How likely an account is won, in words; none where that is not known."""
+    return () if chance is None else (f"{chance:.0%} expected to be won if worked",)
 
 
 def _table(lines: tuple[PointsLine, ...], name: str, score: int, contrast: Contrast) -> str:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from icp.explain import Explanation, trail_sentence
+from icp.account_context import neighbours_text
+from icp.explain import Explanation, chance_words, trail_sentence
 from icp.report.data import ReportData
-from icp.report.wording import count
+from icp.report.wording import count, shorten
 
 
 @dataclass(frozen=True)
 class Apart:
-    """A score taken apart for the page: `lines` of both axes, and sentences on what moved it and where it comes from."""
+    """A score taken apart for the page, with sentences on the score, the customers like it and where it comes from."""
 
     explanation: Explanation
     summary: str
+    neighbours: str
     trail: str
 
 
@@ -79,14 +81,17 @@ def _row(row: Mapping[Any, Any], apart: Mapping[str, Apart]) -> AccountRow:
 
 
 def _apart(explanation: Explanation) -> Apart:
-    return Apart(explanation, _summary(explanation), trail_sentence(explanation.source))
-
-
-def _summary(explanation: Explanation) -> str:
-    """The score and the chance that goes with it."""
-    said = f"fit {explanation.fit_score}, intent {explanation.intent_score}"
-    chance = explanation.win_probability
-    return said if chance is None else f"{said}, {chance:.0%} expected to be won if worked"
+    scores = (f"fit {explanation.fit_score}", f"intent {explanation.intent_score}")
+    near = [
+        replace(one, account_id=shorten(one.account_id), account_name=shorten(one.account_name))
+        for one in explanation.neighbours
+    ]
+    return Apart(
+        explanation,
+        summary=", ".join([*scores, *chance_words(explanation.win_probability)]),
+        neighbours=neighbours_text(near),
+        trail=trail_sentence(explanation.source),
+    )
 
 
 def _text(value: object) -> str:

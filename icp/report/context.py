@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from icp.diff_words import membership_sentence
+from icp.explain import NOTHING_BEFORE
 from icp.report import figures, sections, value_view, wording
 from icp.report.accounts_view import account_lists
 from icp.report.backtest_view import RIVALS, history_figure, record_sentence, track_record_of
@@ -129,6 +130,7 @@ def _accounts(data: ReportData, moves: TierMoves) -> dict[str, Any]:
         "matrix": migration_matrix(data.migration, names) if moves.compared else (),
         "lists": data.lists,
         "account_lists": account_lists(data),
+        "nothing_before": NOTHING_BEFORE,
     }
 
 

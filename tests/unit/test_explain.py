@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from small_profiles import FLAG_BINS, profile
 
-from icp.account_context import nearest_customers, since_before, since_text
+from icp.account_context import best_customers_of, nearest_customers, since_before, since_text
 from icp.errors import IcpError
 from icp.explain import explain, explanation_text
 from icp.profile import Attribute, Bin
@@ -122,6 +122,6 @@ def test_the_nearest_best_customers_share_most_states() -> None:
     rows = [row("employees", "fit", "", "lt_11", 0) | {"account_id": "far"}]
     rows += [r | {"account_id": name} for name in ("near", "prospect", "a1") for r in ROWS]
     states = pd.DataFrame([r for r in rows if r["axis"] == "fit"])
-    found = nearest_customers(["a1", "far"], accounts, states)
+    found = nearest_customers(["a1", "far"], best_customers_of(accounts), states)
     assert [(n.account_id, n.shared, n.criteria) for n in found["a1"]] == [("near", 2, 2)]
     assert found["far"] == ()
