@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from icp.published import PublishedStore
 
 FOLDER = "compared"
-_UNREADABLE = (IcpError, OSError, KeyError, TypeError, ValueError)
+UNREADABLE = (IcpError, OSError, KeyError, TypeError, ValueError)
+"""What reading the files of an older version may end in; a view passes over it."""
 
 
 def write_comparisons(settings: Settings, icp: str | None = None) -> list[Path]:
@@ -57,7 +58,7 @@ def _write(path: Path, one: PublishedStore, other: PublishedStore) -> bool:
         return False
     try:
         body = compare_icps(one, other, None, as_json=True).encode()
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_bytes() != body:

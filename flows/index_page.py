@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from icp.errors import ConfigError, IcpError
+from flows.compared import UNREADABLE, write_comparisons
+from icp.errors import ConfigError
 
 if TYPE_CHECKING:
     from icp.config import Settings
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 HEAD_TO_HEAD = "beside-{}.html"
 LINKED = ("report.html", "workbook.xlsx", "accounts.csv", "profile.yml")
-_UNREADABLE = (IcpError, OSError, KeyError, TypeError, ValueError)
 
 
 def write_index(settings: Settings, icp: str) -> Path:
@@ -30,7 +30,6 @@ def write_index(settings: Settings, icp: str) -> Path:
     Nothing published is touched. What cannot be read (files of an older version) is named on the page, never an error:
     a view must not make a finished refresh fail.
     """
-    from flows.compared import write_comparisons
     from icp.published import PublishedStore
     from icp.report.index_page import render_index
 
@@ -78,7 +77,7 @@ def _write_head_to_head(settings: Settings, icp: str, other: str) -> None:
             first, second = (find_revision(PublishedStore(settings.lake, name), None) for name in (one, two))
             found = held_together(first, second)
             listed = pd.read_parquet(first / "accounts.parquet", columns=["account_id", "account_name"])
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
         named = listed[listed["account_id"].isin(found.accounts)].dropna()
         names = dict(zip(named["account_id"].astype(str), named["account_name"].astype(str), strict=True))
@@ -119,7 +118,7 @@ def _revision(store: PublishedStore, quarter: str, number: int) -> IndexedRevisi
             "compared": int(moves["compared"]),
             "profile": read_profile(folder),
         }
-    except _UNREADABLE:
+    except UNREADABLE:
         facts = {}
     return IndexedRevision(
         quarter, number, _standing(store, decision, quarter, number), decided=_decided(decision), files=files, **facts
@@ -159,7 +158,7 @@ def _record(store: PublishedStore) -> tuple[TrackedQuarter, ...]:
         folder = store.path(quarter, standing.revision) if standing else store.latest(quarter)
         try:
             found |= {line.quarter: line for line in read_history([folder] if folder else [])}
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
     return tuple(found[quarter] for quarter in sorted(found))
 
