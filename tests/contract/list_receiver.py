@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from icp.fake_vendors.loopback import LoopbackServer, answering
 
 SECRET = "hook-secret-do-not-print"
 
@@ -68,11 +69,6 @@ def receiving() -> Iterator[ListReceiver]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hooks/s3cr3t"
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
+    with answering(LoopbackServer(Handler)) as server:
+        receiver.url = f"{server.url}/hooks/s3cr3t"
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from object_store import KEY, SECRET, object_store
+from object_store import KEY, SECRET
 
 from flows.doctor import check
 from flows.ingest import ingest, raise_if_refused
@@ -26,18 +25,8 @@ NOW = datetime(2026, 7, 1, tzinfo=UTC)
 STORAGE = "    storage: {{endpoint_url: '{url}', key_env: STORE_KEY, secret_env: STORE_SECRET, timeout_seconds: 2}}\n"
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    folder = tmp_path_factory.mktemp("store")
-    (folder / "extracts").mkdir()
-    with object_store(folder) as url:
-        yield folder / "extracts", url
-
-
-@pytest.fixture(autouse=True)
-def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORE_KEY", KEY)
-    monkeypatch.setenv("STORE_SECRET", SECRET)
+BUCKET = "extracts"
+pytestmark = pytest.mark.usefixtures("store_keys")
 
 
 def project(folder: Path, path: str, storage: str = "", extra: str = "") -> Settings:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from object_store import KEY, SECRET, object_store
+from object_store import SECRET
 from published_lists import accounts, apply, last_plan, plan, project, publish, taken_back, told
 
 from icp.errors import ConfigError, TryLater
 
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    folder = tmp_path_factory.mktemp("store")
-    (folder / "lists").mkdir()
-    with object_store(folder) as url:
-        yield folder / "lists", url
-
-
-@pytest.fixture(autouse=True)
-def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORE_KEY", KEY)
-    monkeypatch.setenv("STORE_SECRET", SECRET)
+BUCKET = "lists"
+pytestmark = pytest.mark.usefixtures("store_keys")
 
 
 def bucket(url: str, path: str = "lists/icp", **other: str) -> str:
