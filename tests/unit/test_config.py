@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from icp import config
+from icp.config_analytics import Ga4Settings, PostHogSettings
+from icp.config_destinations import HubSpotDestination, SalesforceDestination
+from icp.config_salesforce import SalesforceSettings
+from icp.config_storage import StorageSettings
+from icp.config_technographics import BuiltWithSettings, WappalyzerSettings
+from icp.config_vendors import HubSpotSettings
 from icp.errors import ConfigError
 
 GOOD = r"""config_version: 1
@@ -295,3 +302,21 @@ def test_who_is_told_changes_no_revision(tmp_path: Path) -> None:
     plain = config.load(write(tmp_path, GOOD), {})
     told = config.load(write(tmp_path, GOOD + ALERTS), {})
     assert list(told.alerts.channels) == ["team", "post"] and told.config_hash == plain.config_hash
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        (HubSpotSettings, "base_url"), (SalesforceSettings, "login_url"), (Ga4Settings, "base_url"),
+        (PostHogSettings, "base_url"), (BuiltWithSettings, "base_url"), (WappalyzerSettings, "base_url"),
+        (StorageSettings, "endpoint_url"), (HubSpotDestination, "base_url"), (SalesforceDestination, "login_url"),
+    ],
+)  # fmt: skip
+def test_no_vendor_is_spoken_to_where_others_can_listen(section: type[BaseModel], name: str) -> None:
+    for url, why in (
+        ("http://example.com", "must be https"),
+        ("https://a:b@example.com", "may hold no user or password"),
+    ):
+        with pytest.raises(ValidationError) as said:
+            section.model_validate({name: url})
+        assert [e for e in said.value.errors() if e["loc"] == (name,) and why in e["msg"]]
