@@ -16,8 +16,6 @@ from icp.points import card_of
 from icp.profile import Estimate, Profile, Value
 from icp.stats import Floats, normal_quantile
 
-LEAST_CHANCE = 1e-12  # of winning, to have a logarithm
-
 
 @dataclass(frozen=True)
 class ExpectedValues:
@@ -74,47 +72,6 @@ def log_odds_variance(profile: Profile, value: Value, codes: pd.DataFrame) -> Fl
         table = bin_terms(profile, c.attribute, {b.key: b.odds for b in c.bins})
         variance += table[codes[c.attribute].to_numpy(), 1]
     return variance
-
-
-def mean_value_of_win(profile: Profile, value: Value, codes: pd.DataFrame, weights: Floats) -> Estimate:
-    """The value of a win of a group of accounts, weighted by how likely each is to be won.
-
-    Errors of different bins are taken as independent (they sum to about 0, so this is on the wide side) and count by the
-    part of the value they carry: a group spread over many bins is known better than one account of it. The weights are
-    not known for certain either (`_from_weights`).
-
-    Args:
-        profile: whose bins `codes` are in.
-        value: its value part.
-        codes: one row per account, at least one.
-        weights: the win probability per account.
-    """
-    log_value = np.full(len(codes), np.log(value.level.value))
-    tables = []
-    for driver in value.drivers:
-        tables.append(bin_terms(profile, driver.attribute, {b.key: b.multiplier for b in driver.bins}))
-        log_value += tables[-1][codes[driver.attribute].to_numpy(), 0]
-    carried = weights * np.exp(log_value)
-    mean, variance = float(carried.sum() / weights.sum()), log_error(value.level) ** 2
-    for driver, table in zip(value.drivers, tables, strict=True):
-        parts = np.bincount(codes[driver.attribute].to_numpy(), carried, len(table)) / carried.sum()
-        variance += float(parts**2 @ table[:, 1])
-    variance += _from_weights(log_value, weights, log_odds_variance(profile, value, codes)) ** 2
-    half = normal_quantile() * variance**0.5
-    return Estimate(mean, mean * float(np.exp(-half)), mean * float(np.exp(half)))
-
-
-def _from_weights(log_value: Floats, chance: Floats, variance: Floats) -> float:
-    """Standard error of a group's mean log value that comes from not knowing how likely its accounts are won.
-
-    True chances differ less within a group than estimated ones. By how much is the part of the estimates' spread that is
-    error; as far as value and chance go together in the group (among accounts chosen by expected value they go against
-    each other), the mean of value weighted by chance is off by that part of their covariance.
-    """
-    log_chance = np.log(np.maximum(chance, LEAST_CHANCE))
-    error, spread = float(np.mean(variance * (1 - chance) ** 2)), float(np.var(log_chance))
-    together = float(np.mean((log_value - log_value.mean()) * (log_chance - log_chance.mean())))
-    return together * error / (error + spread) if error > 0 else 0.0
 
 
 def bin_terms(profile: Profile, attribute: str, estimates: Mapping[str, Estimate]) -> Floats:

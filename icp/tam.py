@@ -19,7 +19,8 @@ from scipy.stats import beta
 
 from icp.bins import encode
 from icp.evidence import AxisFit, Evidence, fit_axis, gather_evidence
-from icp.expected_value import expected_values, log_error, mean_value_of_win
+from icp.expected_value import expected_values, log_error
+from icp.group_value import mean_value_of_win
 from icp.label_rows import LabelRows, Mask
 from icp.label_rules import is_true
 from icp.points import card_of

@@ -2,14 +2,15 @@
 
 In sample the best tier always looks better than it is (docs/method.md), so rates come from cross-fitting: the whole
 derivation, selection included, is repeated without each fifth of the accounts (each tenth, where outcomes are few),
-which are then scored by it. The folds' profiles resemble each other, so their errors do not cancel as independent ones
-would (Bengio and Grandvalet 2004): the variance of a rate is a quarter larger, as the coverage of simulated tiers asks.
+which are then scored by it. The folds' profiles resemble each other, the more of them the more, so their errors do not
+cancel as independent ones would (Bengio and Grandvalet 2004): the variance of a rate is larger by what the coverage of
+simulated tiers asks, with and without anything to find.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,13 +25,22 @@ from icp.segments import keeping_segments, with_segments
 from icp.selection import select
 from icp.stats import Floats, amount_mean_interval, lift_interval, wilson_interval
 
-FOLDS, MORE_FOLDS = 5, 10
 FEW_ROWS = 5000  # below, what a left-out fifth costs the profile would show in the rates of its tiers
-FOLDS_COVARY = 1.25  # variance of a rate over folds whose profiles share most of their rows, against independent rows
 INTENT_SHARES = {"1": 0.10, "2": 0.30}
 MOST_SCORE = 100
 LARGEST_TIE = 0.5
 CAPACITY_SLACK = 1.25
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """How many, and the variance of a rate over them against that of independent rows."""
+
+    count: int
+    covary: float
+
+
+FOLDS, MORE_FOLDS = _Folds(5, 1.25), _Folds(10, 1.4)
 
 Cuts = tuple[tuple[str, int], ...]
 Places = NDArray[np.int64]
@@ -78,7 +88,7 @@ def cross_fitted_places(
     Tiers are cut anew in every fold, on the same universe; a fold that finds nothing to rank by draws lots.
     """
     rows = evidence.rows
-    count = MORE_FOLDS if len(rows) < FEW_ROWS else FOLDS
+    count = _folds(evidence).count
     folds = rows.folds(count, seed)
     places = np.zeros(len(rows), dtype=np.int64)
     for fold in range(count):
@@ -88,6 +98,10 @@ def cross_fitted_places(
             continue
         places[held_out] = _held_out_places(train, evidence.where(held_out), universe, shares, seed)
     return places
+
+
+def _folds(evidence: Evidence) -> _Folds:
+    return MORE_FOLDS if len(evidence.rows) < FEW_ROWS else FOLDS
 
 
 def _held_out_places(
@@ -141,7 +155,7 @@ def _tier(name: str, floor: int, accounts: int, evidence: Evidence, own: NDArray
     rows = evidence.rows
     total, wins = int(own.sum()), int(rows.won[own].sum())
     base = float(rows.won.mean())
-    counted = effective_share(evidence.weights[own]) / FOLDS_COVARY
+    counted = effective_share(evidence.weights[own]) / _folds(evidence).covary
     rate = wilson_interval(wins * counted, total * counted)
     lift = lift_interval(wins * counted, total * counted, float(rows.won.sum()) * counted, len(rows) * counted)
     value = amount_mean_interval(rows.value[own & (rows.won > 0)])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from icp.design import Design, make_design
 from icp.fit import TAU2_START, TOLERANCE, AdditiveFit, posterior, rest_tau2, variance_uncertainty
@@ -20,6 +20,8 @@ from icp.stats import Floats
 FEW_VALUES = 60
 LEAST_SIGMA2 = 1e-8
 MAX_ROUNDS = 60
+
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,18 @@ class GaussianFit:
     sigma2: float
     residual: Floats
 
+    def predict(self, codes: Codes) -> Floats:
+        """The expected response of rows in these bins (rows x blocks, -1 for "not in this block")."""
+        effects = zip(codes.T, self.fit.effects, strict=True)
+        return np.asarray(self.fit.intercepts[0] + sum(np.append(e, 0.0)[own] for own, e in effects))
+
 
 def fit_gaussian(
-    codes: ArrayLike, kernels: Sequence[Floats], response: ArrayLike, weights: ArrayLike | None = None
+    codes: ArrayLike,
+    kernels: Sequence[Floats],
+    response: ArrayLike,
+    weights: ArrayLike | None = None,
+    noise: float | None = None,
 ) -> GaussianFit:
     """Estimate how far every bin moves the response, shrunk by as much as the data themselves ask for.
 
@@ -41,20 +52,23 @@ def fit_gaussian(
         kernels: one bins x bins prior covariance per block, as in `icp.fit.fit_additive`.
         response: one number per row (log value).
         weights: how many times each row counts.
+        noise: the variance of the noise, where the residuals of this fit do not tell it.
     """
     y = np.asarray(response, dtype=float)
     w = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float)
     centre = float(np.average(y, weights=w))  # the constant's prior is about 0, so that the currency does not matter
     design = make_design(np.asarray(codes).reshape(len(y), -1), kernels)
     gram, sums = design.gram(w), design.sums(w * (y - centre))
-    sigma2 = max(float(np.average((y - centre) ** 2, weights=w)), LEAST_SIGMA2)
+    sigma2 = max(float(np.average((y - centre) ** 2, weights=w)) if noise is None else noise, LEAST_SIGMA2)
     tau2 = np.full(len(kernels), TAU2_START)
     for _ in range(MAX_ROUNDS):
         tau2_new = rest_tau2(design, gram / sigma2, sums / sigma2, tau2, few=len(y) < FEW_VALUES)
         mean, covariance = posterior(design, gram / sigma2, sums / sigma2, tau2_new)
-        residual = y - centre - design.predict(mean)
-        free = max(float(w.sum()) - float((covariance * gram).sum()) / sigma2, 1.0)
-        new = max(float(w @ residual**2) / free, LEAST_SIGMA2)
+        new = sigma2
+        if noise is None:
+            residual = y - centre - design.predict(mean)
+            free = max(float(w.sum()) - float((covariance * gram).sum()) / sigma2, 1.0)
+            new = max(float(w @ residual**2) / free, LEAST_SIGMA2)
         moved = abs(new - sigma2) + float(np.abs(tau2_new - tau2).max(initial=0.0))
         sigma2, tau2 = new, tau2_new
         if moved < TOLERANCE:

@@ -18,7 +18,7 @@ WORLDS = {
     "drift": {"drift": True, "structure": False},
     "drift and structure": {"drift": True, "structure": True},
 }
-SHARE_OF_RUNS = {30: 1.0, 60: 1.0, 120: 1.0, 300: 1.0, 1000: 0.75, 3000: 0.5}  # the largest take seconds a run
+SHARE_OF_RUNS = {30: 1.0, 60: 1.0, 120: 1.0, 300: 1.0, 1000: 2.0, 3000: 0.5}
 
 
 def trial(seed: int, case: Mapping[str, Any]) -> dict[str, float]:

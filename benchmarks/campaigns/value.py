@@ -17,7 +17,8 @@ from benchmarks.worlds import World, make_world
 from icp.bins import encode, make_bins
 from icp.derive import derive
 from icp.errors import NotEnoughEvidence
-from icp.expected_value import ExpectedValues, expected_values, mean_value_of_win
+from icp.expected_value import ExpectedValues, expected_values
+from icp.group_value import mean_value_of_win
 from icp.label_rows import read_label_rows
 from icp.profile import Profile, Value
 from icp.value import value_of_wins

@@ -11,17 +11,22 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from benchmarks.worlds import make_world
 from icp.bins import encode, make_bins
 from icp.derive import derive
-from icp.expected_value import ExpectedValues, expected_values, log_error, mean_value_of_win
+from icp.evidence import Evidence
+from icp.expected_value import ExpectedValues, expected_values, log_error
 from icp.fit import identity_kernel
+from icp.group_value import mean_value_of_win
 from icp.label_rows import read_label_rows
-from icp.profile import Attribute, Profile, Value
+from icp.profile import Attribute, Estimate, Profile, Value
 from icp.scoring import compile_scoring_sql
 from icp.serialize import profile_from_yaml, profile_to_yaml
 from icp.stats import normal_quantile
 from icp.value import value_of_wins
+from icp.value_drivers import find_drivers
 from icp.value_fit import fit_gaussian
+from icp.won_values import fit_won_values, read_won_values
 
 ATTRIBUTES = (
     Attribute("industry", "category", "firmographic", "Industry"),
@@ -212,14 +217,48 @@ def test_a_group_spread_over_bins_is_known_better_than_one_account_of_it(profile
     assert log_error(one) ** 2 == pytest.approx(single.log_value_variance[0])
     own = codes["employees"].to_numpy()
     pair = codes.iloc[[int(np.argmax(own == 0)), int(np.argmax(own == 2))]]
-    two, found = (
-        mean_value_of_win(profile, value, pair, np.array([0.3, 0.3])),
-        expected_values(profile, value, pair),
-    )
-    assert two.value == pytest.approx(found.value_of_win.mean())
-    level = log_error(value.level) ** 2
-    by_hand = level + (found.value_of_win / found.value_of_win.sum()) ** 2 @ (found.log_value_variance - level)
-    assert log_error(two) ** 2 == pytest.approx(by_hand)
+    two = mean_value_of_win(profile, value, pair, np.array([0.3, 0.3]))
+    worth = expected_values(profile, value, pair).value_of_win
+    assert two.value == pytest.approx(worth.mean())
+    assert log_error(two) ** 2 == pytest.approx(by_hand(profile, value, pair, np.array([0.3, 0.3]), worth))
+    assert log_error(two) ** 2 < expected_values(profile, value, pair).log_value_variance.mean()
+
+
+def test_of_a_group_that_is_like_the_wins_only_the_level_is_unsure(profile: Profile, frame: pd.DataFrame) -> None:
+    value = profile.value
+    assert value is not None
+    codes = encode(frame, profile.bins)
+    worth = expected_values(profile, value, codes).value_of_win
+    wins = frame["is_won"].to_numpy(dtype=float) / worth  # the value of the group lies in the bins as the wins did
+    found = mean_value_of_win(profile, value, codes, wins)
+    unsure = log_error(found) ** 2 - log_error(value.level) ** 2
+    several = expected_values(profile, value, codes).log_value_variance.mean() - log_error(value.level) ** 2
+    assert 0 <= unsure < 0.05 * several  # of one account
+
+
+def by_hand(profile: Profile, value: Value, pair: pd.DataFrame, chance: np.ndarray, worth: np.ndarray) -> float:
+    """Squared error of the log mean of two accounts: the level, the multipliers, and by which chances it is weighted."""
+    carried = chance * worth / (chance @ worth)
+    (driver,) = value.drivers
+    known = of_bins(pair[driver.attribute], carried, [(b.multiplier, b.wins) for b in driver.bins])
+    pull = (carried - chance / chance.sum()) * (1 - chance)
+    for c in profile.fit.criteria:
+        known += of_bins(pair[c.attribute], pull, [(b.odds, b.opportunities) for b in c.bins])
+    assert [c.attribute for c in profile.fit.criteria] == [
+        "industry"
+    ]  # employees and partner are left out of the score
+    known += float(np.bincount(pair["employees"], pull) @ np.bincount(pair["employees"], pull)) * value.win_error**2 / 2
+    return log_error(value.level) ** 2 + known
+
+
+def of_bins(codes: pd.Series, parts: np.ndarray, told: list[tuple[Estimate, int]]) -> float:
+    """Squared error of effects weighted so, from independent bin errors told against their common mean."""
+    share = np.array([rows for _, rows in told]) / sum(rows for _, rows in told)
+    against = np.eye(len(share)) - share
+    own = np.linalg.solve(against**2, [log_error(e) ** 2 for e, _ in told])
+    assert (own >= 0).all()
+    weight = np.bincount(codes, parts, len(share)) @ against
+    return float(weight**2 @ own)
 
 
 def test_a_mean_weighted_by_chances_nobody_knows_exactly_is_less_sure(profile: Profile, frame: pd.DataFrame) -> None:
@@ -229,14 +268,29 @@ def test_a_mean_weighted_by_chances_nobody_knows_exactly_is_less_sure(profile: P
     own = codes["employees"].to_numpy()
     pair = codes.iloc[[int(np.argmax(own == 0)), int(np.argmax(own == 2))]]
     found, chance = expected_values(profile, value, pair), np.array([0.2, 0.6])
-    carried = chance * found.value_of_win / (chance @ found.value_of_win)
-    level = log_error(value.level) ** 2
-    known = level + carried**2 @ (found.log_value_variance - level)  # were the chances certain
     error = float(np.mean(found.log_odds_variance * (1 - chance) ** 2))
     together = float(np.diff(np.log(chance))[0] * np.diff(np.log(found.value_of_win))[0]) / 4
-    unsure = together * error / (error + math.log(3) ** 2 / 4)
-    assert abs(unsure) > 0.003
-    assert log_error(mean_value_of_win(profile, value, pair, chance)) ** 2 == pytest.approx(known + unsure**2)
+    dilution = together * error / (error + math.log(3) ** 2 / 4)
+    assert abs(dilution) > 0.003
+    told = mean_value_of_win(profile, value, pair, chance)
+    plain = float(np.average(found.value_of_win, weights=chance))
+    assert told.value == pytest.approx(plain * math.exp(-dilution / 2))
+    known = by_hand(profile, value, pair, chance, found.value_of_win)
+    assert log_error(told) ** 2 == pytest.approx(known + (dilution / 2) ** 2)
+
+
+def test_the_noise_beside_drivers_that_were_chosen_is_not_told_too_small() -> None:
+    told, fitted = [], []
+    for seed in range(6):
+        world = make_world("additive", 500, seed, universe=10, aligned=True)
+        dictionary = make_bins(world.frame, world.attributes, "2025Q1")
+        wins = read_won_values(Evidence(read_label_rows(world.frame, dictionary), dictionary))
+        found = find_drivers(wins, frozenset())
+        told.append(found.fitted.sigma2)
+        fitted.append(fit_won_values(found.wins, [d.attribute for d in found.drivers]).sigma2)
+    truth = 0.6**2  # of these worlds
+    assert np.mean(told) == pytest.approx(truth, rel=0.1)
+    assert np.mean(fitted) < 0.9 * truth
 
 
 def repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:
