@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.campaigns.runner import Case, arguments, run_trials, summarise, write_table
+from benchmarks.forced import forced_profile
 from benchmarks.worlds import World, make_world, relabelled
 from icp.backtest import backtest
 from icp.bins import encode, make_bins
-from icp.criteria import Grading, make_scorecard
 from icp.derive import derive
 from icp.evidence import gather_evidence
 from icp.label_rows import read_label_rows
@@ -66,16 +66,10 @@ def _backtested(world: World, dictionary: BinDictionary) -> float:
     newest = str(world.frame["outcome_quarter"].max())
     before = world.frame[world.frame["outcome_quarter"] < newest]
     evidence = gather_evidence(read_label_rows(before, dictionary), dictionary, {})
-    universe, found = encode(world.universe, dictionary), select(evidence, best_effort=True).fit
-    card = make_points(found)
-    gradings = {name: Grading("provisional", 1.0, 1.0, newest) for name in found.names}
-    plain = derive(before, dictionary, icp="shuffled", quarter=newest, has_tiers=False)
-    forced = replace(
-        plain,
-        bins=dictionary,
-        fit=make_scorecard("fit", card, found, evidence, universe, gradings),
-        tiers=unmeasured_tiers(card.score(universe), SHARES, plain.base_rate),
-    )
+    found = select(evidence, best_effort=True).fit
+    forced = forced_profile(before, dictionary, evidence, found, world.universe)
+    scores = make_points(found).score(encode(world.universe, dictionary))
+    forced = replace(forced, tiers=unmeasured_tiers(scores, SHARES, forced.base_rate))
     tiers = backtest(forced, world.frame, newest).tiers
     return float(tiers[0].lift.low <= 1 <= tiers[0].lift.high) if tiers and tiers[0].opportunities else np.nan
 

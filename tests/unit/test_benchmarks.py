@@ -10,6 +10,7 @@ from coin import toss
 
 from benchmarks.campaigns import (
     coverage,
+    decomposition,
     detectable,
     leaks,
     planted_changes,
@@ -79,6 +80,7 @@ def test_a_world_is_what_it_says(kind):
         ),
         (leaks.trial, {"size": "200-few-won"}, leaks.MEASURES),
         (planted_changes.trial, {"change": "flag flips", "outcomes": 150}, ("found", "false_extra")),
+        (decomposition.trial, {"change": "market", "outcomes": 150}, decomposition.MEASURES),
         (detectable.trial, {"attribute": "flag", "outcomes": 150, "of_stated": 1.0}, ("found",)),
         (selection_bias.trial, {"habits": "mild", "worked": 400, "universe": 1500}, selection_bias.MEASURES),
     ],
@@ -91,6 +93,7 @@ def test_a_world_is_what_it_says(kind):
         "quiet_quarters",
         "leaks",
         "planted_changes",
+        "decomposition",
         "detectable",
         "selection_bias",
     ],
