@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
-from icp.drift_monitors import NOTICED, POWER, block_of
+from icp.drift_monitors import LOOKS, NOTICED, POWER, block_of
 from icp.drift_report import Finding
-from icp.drift_tests import WEEKS, LogOddsRatio, boundaries, e_value, pooled_odds_ratio, summed_odds_ratio
+from icp.drift_tests import (
+    WEEKS,
+    LogOddsRatio,
+    Shortfall,
+    boundaries,
+    e_value,
+    pooled_odds_ratio,
+    shortfall,
+    summed_odds_ratio,
+)
 from icp.profile import Estimate
 from icp.stats import Floats, normal_quantile
 
@@ -34,8 +43,8 @@ class TopTier:
 def watch_performance(top: TopTier, week: int, alpha: float) -> Finding:
     """Does the best tier still win as much more often than the rest as it did when the ICP was made?
 
-    The odds ratio pooled over the block's weeks against the out-of-fold value, one-sided; both are uncertain. Every
-    week is a look, against the boundary of `drift_tests.boundaries`. Beside it the e-process over all weeks.
+    The best tier's wins in the block's weeks against those the out-of-fold odds ratio leads to expect, one-sided; both
+    are uncertain. Every week is a look, against the boundary of `drift_tests.boundaries`. Beside it the e-process over all weeks.
 
     Args:
         top: the tables.
@@ -46,10 +55,10 @@ def watch_performance(top: TopTier, week: int, alpha: float) -> Finding:
     limits, series = performance_looks(top, start, week, alpha)
     finding = Finding("performance", "top_tier", top.label, week, "not enough data", "")
     if not series or series[-1] is None:
-        return replace(finding, sentence=f"{top.label}: not enough data ({_shortage(top, start, week)}).")
-    now, expected = series[-1], summed_odds_ratio(top.before)
-    error = math.sqrt(now.variance + expected.variance)
-    z, limit = (expected.value - now.value) / error, float(limits[-1])
+        why = _shortage(top, start, week) or "no week has outcomes, won and lost, of the best tier and of the rest"
+        return replace(finding, sentence=f"{top.label}: not enough data ({why}).")
+    now, expected = pooled_odds_ratio(top.weeks[start:week]), summed_odds_ratio(top.before)
+    error, z, limit = series[-1].error(expected.variance), series[-1].z(expected.variance), float(limits[-1])
     stake = e_value(top.weeks[:week], expected.value - normal_quantile(0.90) * math.sqrt(expected.variance))
     drifts, noticed = z >= limit, z >= normal_quantile(1 - 2 * NOTICED) or stake >= NOTICED_STAKE
     words = "wins less often than it did" if drifts else "may be weakening" if noticed else "holds"
@@ -67,17 +76,27 @@ def watch_performance(top: TopTier, week: int, alpha: float) -> Finding:
     )  # fmt: skip
 
 
-def performance_looks(top: TopTier, start: int, week: int, alpha: float) -> tuple[Floats, list[LogOddsRatio | None]]:
-    """The boundary and the pooled odds ratio of every week of the block up to this one (None: too few outcomes)."""
-    weeks = range(start + 1, week + 1)
-    series = [pooled_odds_ratio(top.weeks[start:w]) if not _shortage(top, start, w) else None for w in weeks]
-    prior = summed_odds_ratio(top.before).variance
+def performance_looks(top: TopTier, start: int, week: int, alpha: float) -> tuple[Floats, list[Shortfall | None]]:
+    """The boundary and the shortfall of wins of every week of the block up to this one (None: too few outcomes)."""
+    expected = summed_odds_ratio(top.before)
+    series = [_missing(top, start, w, expected.value) for w in range(start + 1, week + 1)]
     usable = [(k, found) for k, found in enumerate(series) if found is not None]
-    levels = np.array([1 / (found.variance + prior) for _, found in usable])
+    levels = np.array([found.error(expected.variance) ** -2 for _, found in usable])
     information: Floats = np.maximum.accumulate(levels)
     limits = np.full(len(series), math.inf)
     limits[[k for k, _ in usable]] = boundaries(information, [(k + 1) / WEEKS for k, _ in usable], alpha)
     return limits, series
+
+
+def _missing(top: TopTier, start: int, week: int, log_odds: float) -> Shortfall | None:
+    """The shortfall since week `start`; None where the outcomes say too little."""
+    found = None if _shortage(top, start, week) else shortfall(_by_look(top.weeks[start:week]), log_odds)
+    return found if found is not None and found.variance > 0 else None
+
+
+def _by_look(weeks: Floats) -> Floats:
+    """The tables of weeks 1-4, 5-8 and 9-13: good and bad months cancel, and few deals are lost to tables of a week."""
+    return np.array([part.sum(axis=0) for part in np.split(weeks, LOOKS[:-1]) if len(part)])
 
 
 def _shortage(top: TopTier, start: int, week: int) -> str:
@@ -97,10 +116,8 @@ def _shortage(top: TopTier, start: int, week: int) -> str:
 def _is_calm(top: TopTier, week: int, expected: LogOddsRatio) -> bool:
     """Whether the last 13 weeks look as they should."""
     start = max(week - WEEKS, 0)
-    if _shortage(top, start, week):
-        return False
-    recent = pooled_odds_ratio(top.weeks[start:week])
-    return (expected.value - recent.value) / math.sqrt(recent.variance + expected.variance) <= CALM_Z
+    recent = _missing(top, start, week, expected.value)
+    return recent is not None and recent.z(expected.variance) <= CALM_Z
 
 
 def _odds(ratio: LogOddsRatio) -> Estimate:

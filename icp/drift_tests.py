@@ -164,6 +164,45 @@ def summed_odds_ratio(cells: Floats) -> LogOddsRatio:
     return LogOddsRatio(math.log(a * d / (b * c)), float(1 / a + 1 / b + 1 / c + 1 / d))
 
 
+@dataclass(frozen=True)
+class Shortfall:
+    """How many wins of the top tier are missing at an odds ratio, and their variance, were that odds ratio true."""
+
+    wins: float
+    variance: float
+
+    def error(self, prior: float) -> float:
+        """Standard error of the fall in log odds ratio that the shortfall stands for, `prior` the old value's variance."""
+        return math.sqrt(1 / self.variance + prior)
+
+    def z(self, prior: float) -> float:
+        """The shortfall in standard errors."""
+        return self.wins / self.variance / self.error(prior)
+
+
+def shortfall(tables: Floats, log_odds: float) -> Shortfall:
+    """Wins of the top tier that are missing, were its log odds ratio against the rest still this.
+
+    Table by table given its totals (Fisher's noncentral hypergeometric), so that good and bad times cancel. The
+    variance is that under the odds ratio tested: with few wins it is known far better than that of the odds ratio seen,
+    which is unsure most where it has fallen most.
+
+    Args:
+        tables: one row per stretch of time, columns as in `pooled_odds_ratio`.
+        log_odds: the odds ratio tested.
+    """
+    missing, variance = 0.0, 0.0
+    for table in tables:
+        seen, possible, base = _given_totals(table)
+        logs = base + possible * log_odds
+        chances = np.exp(logs - logs.max())
+        chances /= chances.sum()
+        mean = float(chances @ possible)
+        missing += mean - seen
+        variance += float(chances @ (possible - mean) ** 2)
+    return Shortfall(missing, variance)
+
+
 def e_value(weeks: Floats, floor: float) -> float:
     """The stake after betting every week that the odds ratio has fallen: 20 is as good as p = .05 at any moment.
 
@@ -180,19 +219,25 @@ def e_value(weeks: Floats, floor: float) -> float:
 
 
 def _log_ratio(week: Floats, floor: float, fall: float) -> float:
-    a, b, c, d = (round(float(x)) for x in week)
-    wins, top = a + c, a + b
-    possible = np.arange(max(0, wins - c - d), min(wins, top) + 1)
+    seen, possible, base = _given_totals(week)
     if len(possible) < 2:
         return 0.0
+    shift = math.log(fall)
+    return seen * shift - _log_sum(base + possible * (floor + shift)) + _log_sum(base + possible * floor)
+
+
+def _given_totals(week: Floats) -> tuple[int, Floats, Floats]:
+    """Wins of the top tier, those possible given the week's totals, and their log weights at an odds ratio of 1."""
+    a, b, c, d = (round(float(x)) for x in week)
+    wins, top = a + c, a + b
+    possible = np.arange(max(0, wins - c - d), min(wins, top) + 1, dtype=float)
     base = -(
         gammaln(possible + 1)
         + gammaln(top - possible + 1)
         + gammaln(wins - possible + 1)
         + gammaln(c + d - wins + possible + 1)
     )
-    shift = math.log(fall)
-    return a * shift - _log_sum(base + possible * (floor + shift)) + _log_sum(base + possible * floor)
+    return a, possible, base
 
 
 def _log_sum(logs: Floats) -> float:

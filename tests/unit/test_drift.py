@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
+from scipy.stats import nchypergeom_fisher
 from small_profiles import profile
 
 from icp.drift import Watch, advance, monitor
 from icp.drift_monitors import LOOKS, Mix, allowance, last_look, watch_population
 from icp.drift_performance import TopTier, watch_performance
 from icp.drift_report import Finding, MonitorState, Remembered, State
-from icp.drift_tests import boundaries, e_value, mix_test, pooled_odds_ratio, spent, summed_odds_ratio
+from icp.drift_tests import boundaries, e_value, mix_test, pooled_odds_ratio, shortfall, spent, summed_odds_ratio
 from icp.profile import Attribute, Bin, Profile
 from icp.serialize import from_json, to_json
 
@@ -91,6 +92,36 @@ def test_the_pooled_odds_ratio_by_hand_and_waves_of_the_base_rate_cancel() -> No
     assert np.exp(pooled_odds_ratio(one).value) == pytest.approx(10 * 60 / (20 * 10))
     good, bad = [40.0, 10.0, 60.0, 60.0], [10.0, 40.0, 2.0, 32.0]  # odds ratio 4 in each, base rates far apart
     assert np.exp(pooled_odds_ratio(np.array([good, bad])).value) == pytest.approx(4.0)
+
+
+def test_missing_wins_are_counted_given_the_totals_of_each_table() -> None:
+    tables = np.array([[3.0, 9.0, 10.0, 30.0], [0.0, 5.0, 2.0, 9.0]])
+    found = shortfall(tables, np.log(3.0))
+    fisher = [nchypergeom_fisher(52, 12, 13, 3.0), nchypergeom_fisher(16, 5, 2, 3.0)]
+    assert found.wins == pytest.approx(sum(f.mean() for f in fisher) - 3)
+    assert found.variance == pytest.approx(sum(f.var() for f in fisher))
+    assert found.z(0.0) == pytest.approx(found.wins / found.variance**0.5)
+    assert found.z(0.1) == pytest.approx(found.wins / (found.variance + 0.1 * found.variance**2) ** 0.5)
+    won = np.array([[2.0, 0.0, 5.0, 0.0]])  # everything was won: these totals say nothing of the odds ratio
+    assert shortfall(won, 1.0).variance == 0.0
+
+
+def test_a_fall_among_few_wins_is_seen_though_the_odds_ratio_now_is_hardly_known() -> None:
+    before = np.array([250.0, 350.0, 400.0, 2000.0])
+    weeks = np.tile([0.0, 3.0, 2.0, 8.0], (13, 1))
+    weeks[::6, 0] += 1.0  # three wins in the best tier where about thirteen were due
+    line = watch_performance(TopTier("Tier A", before, weeks), 13, 0.025)
+    assert line.verdict == "drift"
+    now, expected = pooled_odds_ratio(weeks), summed_odds_ratio(before)
+    by_wald = (expected.value - now.value) / (now.variance + expected.variance) ** 0.5
+    assert ndtr(-by_wald) > line.p_value
+
+
+def test_outcomes_that_tell_nothing_apart_are_not_enough_data() -> None:
+    weeks = np.array([[10.0, 0.0, 20.0, 0.0]] * 4 + [[0.0, 10.0, 0.0, 20.0]] * 4)
+    line = watch_performance(TopTier("Tier A", np.array([200.0, 200.0, 200.0, 1000.0]), weeks), 8, 0.025)
+    assert line.verdict == "not enough data"
+    assert "of the best tier and of the rest" in line.sentence
 
 
 def test_a_week_without_a_win_is_no_infinite_odds_ratio() -> None:
