@@ -35,6 +35,7 @@ class QuickRun:
     left_out: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     folder: Path
+    has_values: bool
 
 
 def run_quick(path: Path, columns: Columns, folder: Path, today: Day) -> QuickRun:
@@ -59,9 +60,9 @@ def run_quick(path: Path, columns: Columns, folder: Path, today: Day) -> QuickRu
     columns, taken_for = with_account(file, columns)
     labels, told = label_rows(file, columns, today)
     found = _with_attributes(labels, file, columns)
-    frame, attributes, leaks = _audited(found.frame, found.attributes, columns)
+    frame, attributes, leaks, warned = _audited(found.frame, found.attributes, columns)
     left_out = [*found.left_out, *leaks]
-    notes = [*file.notes, *taken_for, *told, *found.notes]
+    notes = [*file.notes, *taken_for, *told, *found.notes, *warned]
     try:
         result = quick(frame, attributes, name=path.stem)
     except NotEnoughEvidence as lack:
@@ -71,7 +72,7 @@ def run_quick(path: Path, columns: Columns, folder: Path, today: Day) -> QuickRu
         notes.append(f"No --date was given, so the test is on one half of the {what} instead of on the newest quarter.")
     notes += result.notes
     data = _report_data(result, frame, attributes, path, columns, notes)
-    run = QuickRun(result, data, tuple(left_out), tuple(notes), folder)
+    run = QuickRun(result, data, tuple(left_out), tuple(notes), folder, columns.value is not None)
     _write(run)
     return run
 
@@ -158,8 +159,8 @@ def _pattern(values: pd.Series) -> str:
 
 def _audited(
     frame: pd.DataFrame, attributes: Sequence[Attribute], columns: Columns
-) -> tuple[pd.DataFrame, list[Attribute], list[tuple[str, str]]]:
-    """Without the columns that know the outcome, except those the user wants kept."""
+) -> tuple[pd.DataFrame, list[Attribute], list[tuple[str, str]], list[str]]:
+    """Without the columns that know the outcome, except those the user wants kept, of which a note warns."""
     from icp.leaks import find_leaks
 
     vouched = [a.name for a in attributes if a.name.removesuffix("_column") in columns.keep or a.name in columns.keep]
@@ -169,7 +170,12 @@ def _audited(
         for name, leak in leaks.items()
     ]
     kept = [attribute for attribute in attributes if attribute.name not in leaks]
-    return frame.drop(columns=list(leaks)), kept, told
+    warned = [
+        f"{leak.column} is kept as --keep says, though it looks as if it knew the outcome: {leak.evidence}. Unless it is known "
+        "beforehand, nothing here will hold for accounts that are still open."
+        for leak in find_leaks(frame, [a for a in attributes if a.name in vouched])
+    ]
+    return frame.drop(columns=list(leaks)), kept, told, warned
 
 
 def _report_data(
@@ -257,6 +263,8 @@ def in_words(run: QuickRun) -> str:
     lines += ["", f"Tested: {tested}"]
     if profile.value is not None:
         lines.append(f"Value: {value_words(profile.value)}")
+    elif run.has_values:
+        lines.append("Value: too few won rows have a value above 0 to say what a win is worth.")
     lines += _asides(run.notes, run.left_out)
     return "\n".join([*lines, "", f"Report: {run.folder / 'report.html'}"])
 

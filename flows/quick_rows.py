@@ -24,6 +24,7 @@ LOST = frozenset({"lost", "closed lost", "closed-lost", "closedlost", "loss", "n
 UNDECIDED = frozenset({"open", "pending", "in progress", "in-progress", "ongoing", "undecided", "unknown"})
 NAMES_ACCOUNT = re.compile(r"(company|account|customer|client|organi[sz]ation)([ _]?name)?", re.IGNORECASE)
 VALUES_SHOWN = 12
+LARGEST_AMOUNT = 1e15
 MOST_UNREAD = 0.5  # of the rows with an outcome; with more of them unread a column is not what its option says
 
 
@@ -247,6 +248,11 @@ def _values(file: WholeCsv, columns: Columns, labels: pd.DataFrame) -> tuple[pd.
             f"No won row has a number in {name!r} (--value){example}. Name another column or drop --value."
         )
     _require_most(name, "--value", "a number", reading.failed, reading.known, reading.example)
+    if values.abs().max() > LARGEST_AMOUNT:
+        raise ConfigError(
+            f"{name!r} (--value) holds {values[values.abs().idxmax()]:g}: no win is worth that much. Name another column or "
+            "repair this cell."
+        )
     notes = reading.notes(name, "a number")
     unknown, not_positive = int(values[won].isna().sum()), int((values[won] <= 0).sum())
     if unknown:

@@ -176,4 +176,5 @@ def _tiers(job: Derivation, fit: Scorecard, *, has_universe: bool) -> tuple[Tier
     scores = card_of(fit, job.evidence.dictionary).score(job.universe)
     places = cross_fitted_places(job.evidence, job.universe if has_universe else None, job.shares, job.seed)
     counts = in_present_regime(job.evidence)
-    return measure_tiers(job.evidence.where(counts), places[counts], cut_tiers(scores, job.shares), scores)
+    cuts, all_rows = cut_tiers(scores, job.shares), len(job.evidence.rows)
+    return measure_tiers(job.evidence.where(counts), places[counts], cuts, scores, all_rows)

@@ -12,7 +12,7 @@ from icp.profile import MISSING, NO, Bin
 from icp.stats import Floats, share_under_odds
 from icp.verdicts import ShareMove
 
-DETECTABLE_BINS, DETECTABLE_FLAG = 7.4, 6.2  # sd of log odds change seen 80 % of the time, times sqrt(N p (1 - p))
+DETECTABLE_BINS, DETECTABLE_FLAG = 8.0, 6.2  # sd of log odds change seen 80 % of the time, times sqrt(N p (1 - p))
 USUAL_WINDOW = 4.0  # those two figures are for one quarter against four
 LARGEST_DETECTABLE = 4.0
 REFERENCE_SHARE = 1 / 3  # of the wins: the group a detectable move of odds is told for

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
-from icp.drift_monitors import LOOKS, NOTICED, POWER, block_of
+from icp.drift_monitors import NOTICED, POWER, block_of
 from icp.drift_report import Finding
 from icp.drift_tests import (
     WEEKS,
@@ -90,13 +90,8 @@ def performance_looks(top: TopTier, start: int, week: int, alpha: float) -> tupl
 
 def _missing(top: TopTier, start: int, week: int, log_odds: float) -> Shortfall | None:
     """The shortfall since week `start`; None where the outcomes say too little."""
-    found = None if _shortage(top, start, week) else shortfall(_by_look(top.weeks[start:week]), log_odds)
+    found = None if _shortage(top, start, week) else shortfall(top.weeks[start:week], log_odds)
     return found if found is not None and found.variance > 0 else None
-
-
-def _by_look(weeks: Floats) -> Floats:
-    """The tables of weeks 1-4, 5-8 and 9-13: good and bad months cancel, and few deals are lost to tables of a week."""
-    return np.array([part.sum(axis=0) for part in np.split(weeks, LOOKS[:-1]) if len(part)])
 
 
 def _shortage(top: TopTier, start: int, week: int) -> str:

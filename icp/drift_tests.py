@@ -19,6 +19,7 @@ from icp.stats import Floats, population_stability_index
 WEEKS = 13
 MIN_EXPECTED = 5.0
 GRID, REACH = 120, 8.0
+LEAST_NEWS = 0.01  # of the information so far; the grid is too coarse for smaller steps
 NEVER = math.inf
 FALLS = (0.5, 0.25)  # what the e-process bets on: the odds ratio has halved, or fallen to a quarter
 
@@ -61,15 +62,20 @@ def boundaries(information: Sequence[float] | Floats, shares: Sequence[float], a
     One-sided; the looks' z-values are those of one Brownian motion seen at rising information (Armitage, McPherson &
     Rowe 1969; Lan & DeMets 1983), integrated on a grid.
 
+    A look that brings hardly anything new keeps the limit of the one before: time alone is no evidence.
+
     Args:
         information: per look 1 / variance of the estimate; must not fall.
         shares: per look the share of the block that has passed.
         alpha: of the whole block.
     """
     limits = np.full(len(information), NEVER)
-    place, density, before, used = np.zeros(1), np.ones(1), 0.0, 0.0
+    place, density, before, used, limit = np.zeros(1), np.ones(1), 0.0, 0.0, NEVER
     for k, (level, share) in enumerate(zip(information, shares, strict=True)):
-        step = math.sqrt(max(level - before, 1e-9 * max(level, 1e-9)))
+        if level <= before * (1 + LEAST_NEWS):
+            limits[k] = limit / math.sqrt(before)
+            continue
+        step = math.sqrt(level - before)
         allowed = max(spent(alpha, share) - used, 0.0)
         limit = _limit(place, density, step, allowed)
         limits[k] = limit / math.sqrt(level)
@@ -166,18 +172,30 @@ def summed_odds_ratio(cells: Floats) -> LogOddsRatio:
 
 @dataclass(frozen=True)
 class Shortfall:
-    """How many wins of the top tier are missing at an odds ratio, and their variance, were that odds ratio true."""
+    """How many wins of the top tier are missing at an odds ratio; their variance and third moment, were it true."""
 
     wins: float
     variance: float
+    third: float
 
     def error(self, prior: float) -> float:
         """Standard error of the fall in log odds ratio that the shortfall stands for, `prior` the old value's variance."""
         return math.sqrt(1 / self.variance + prior)
 
     def z(self, prior: float) -> float:
-        """The shortfall in standard errors."""
-        return self.wins / self.variance / self.error(prior)
+        """The shortfall in standard errors, as a normal number would be as unlikely (Cornish & Fisher 1938, first order).
+
+        Where nearly all of the top tier wins, a few losses more are a large shortfall by chance; where few do, a large
+        one cannot happen. Without the correction alarms would be too many there and too few here.
+        """
+        plain = self.wins / self.variance / self.error(prior)
+        sixth = self.third / (self.variance * self.error(prior)) ** 3 / 6
+        if plain <= 0:
+            return plain + sixth
+        if sixth <= 0:
+            return plain - sixth * (plain**2 - 1)
+        # The quantile's formula plain = z + sixth (z^2 - 1) solved for z: a larger shortfall never has a smaller z.
+        return (math.sqrt(1 + 4 * sixth * (sixth + plain)) - 1) / (2 * sixth)
 
 
 def shortfall(tables: Floats, log_odds: float) -> Shortfall:
@@ -191,7 +209,7 @@ def shortfall(tables: Floats, log_odds: float) -> Shortfall:
         tables: one row per stretch of time, columns as in `pooled_odds_ratio`.
         log_odds: the odds ratio tested.
     """
-    missing, variance = 0.0, 0.0
+    missing, variance, third = 0.0, 0.0, 0.0
     for table in tables:
         seen, possible, base = _given_totals(table)
         logs = base + possible * log_odds
@@ -200,7 +218,8 @@ def shortfall(tables: Floats, log_odds: float) -> Shortfall:
         mean = float(chances @ possible)
         missing += mean - seen
         variance += float(chances @ (possible - mean) ** 2)
-    return Shortfall(missing, variance)
+        third -= float(chances @ (possible - mean) ** 3)  # of what is missing, so the other way round
+    return Shortfall(missing, variance, third)
 
 
 def e_value(weeks: Floats, floor: float) -> float:

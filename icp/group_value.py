@@ -28,7 +28,7 @@ def mean_value_of_win(profile: Profile, value: Value, codes: pd.DataFrame, weigh
         profile: whose bins `codes` are in.
         value: its value part.
         codes: one row per account, at least one.
-        weights: the win probability per account.
+        weights: the win probability per account, of at least one above 0.
     """
     log_value = np.full(len(codes), np.log(value.level.value))
     variance = log_error(value.level) ** 2

@@ -220,7 +220,8 @@ class Value:
     `valued` those with a value above 0 (the rest are `missing` or `not_positive` and left out); `limited` values were so
     far from the rest that they count as one at the limit. `spread` is the sd of log value that drivers leave open.
     `win_error` is the standard error of an account's log odds of winning apart from the effects of its own bins: that of
-    the level, and what attributes outside the score leave open between accounts.
+    the level, and what attributes outside the score leave open between accounts. `noise_ratio` is how much larger the
+    noise is than the residuals of the wins say that the drivers were chosen on.
     """
 
     derived_in: str
@@ -235,6 +236,7 @@ class Value:
     drivers: tuple[ValueDriver, ...]
     tests: tuple[AttributeTest, ...]
     notes: tuple[str, ...] = ()
+    noise_ratio: float = field(default=1.0, metadata=UNSAID)
 
 
 @dataclass(frozen=True)

@@ -319,9 +319,14 @@ def amount_mean_interval(values: ArrayLike, level: float = 0.95) -> Interval | N
     """
     v = np.sort(np.asarray(values, dtype=float))
     v = v[np.isfinite(v)]
-    n, mean = v.size, float(v.mean()) if v.size else 0.0
-    if n < FEWEST_AMOUNTS:
+    if v.size < FEWEST_AMOUNTS:
         return None
+    unit = float(np.abs(v).max()) or 1.0  # squares of amounts near the largest number would have none
+    return Interval(*(end * unit for end in _amount_mean(v / unit, level)))
+
+
+def _amount_mean(v: Floats, level: float) -> Interval:
+    n, mean = v.size, float(v.mean())
     quantile = float(stdtrit(n - 1, 0.5 + level / 2))
     if v[0] <= 0:  # no logarithm
         half = quantile * math.sqrt(((n - 1) * float(v.var(ddof=1)) + LENT_VARIANCE * mean**2) / n / n)

@@ -88,7 +88,7 @@ def cross_fitted_places(
     Tiers are cut anew in every fold, on the same universe; a fold that finds nothing to rank by draws lots.
     """
     rows = evidence.rows
-    count = _folds(evidence).count
+    count = _folds(len(rows)).count
     folds = rows.folds(count, seed)
     places = np.zeros(len(rows), dtype=np.int64)
     for fold in range(count):
@@ -100,8 +100,8 @@ def cross_fitted_places(
     return places
 
 
-def _folds(evidence: Evidence) -> _Folds:
-    return MORE_FOLDS if len(evidence.rows) < FEW_ROWS else FOLDS
+def _folds(rows: int) -> _Folds:
+    return MORE_FOLDS if rows < FEW_ROWS else FOLDS
 
 
 def _held_out_places(
@@ -121,7 +121,9 @@ def _held_out_places(
     return place(card.score(with_segment_codes(held_out.rows.codes, train.dictionary)), cuts)
 
 
-def measure_tiers(evidence: Evidence, places: Places, cuts: Cuts, universe_scores: Points) -> tuple[Tier, ...]:
+def measure_tiers(
+    evidence: Evidence, places: Places, cuts: Cuts, universe_scores: Points, placed: int | None = None
+) -> tuple[Tier, ...]:
     """What each tier is worth: win rate, lift against all outcomes and value per win, each with its interval.
 
     Args:
@@ -129,9 +131,13 @@ def measure_tiers(evidence: Evidence, places: Places, cuts: Cuts, universe_score
         places: the tier of each row, out of fold.
         cuts: names and least scores of the tiers.
         universe_scores: published scores of the accounts to count.
+        placed: how many rows were placed out of fold, where they are not all counted.
     """
     counts = np.bincount(place(universe_scores, cuts), minlength=len(cuts))
-    return tuple(_tier(name, floor, int(counts[i]), evidence, places == i) for i, (name, floor) in enumerate(cuts))
+    covary = _folds(placed or len(evidence.rows)).covary
+    return tuple(
+        _tier(name, floor, int(counts[i]), evidence, places == i, covary) for i, (name, floor) in enumerate(cuts)
+    )
 
 
 def unmeasured_tiers(scores: Points, shares: Mapping[str, float], base: Estimate) -> tuple[Tier, ...]:
@@ -151,11 +157,11 @@ def unmeasured_tiers(scores: Points, shares: Mapping[str, float], base: Estimate
     )
 
 
-def _tier(name: str, floor: int, accounts: int, evidence: Evidence, own: NDArray[np.bool_]) -> Tier:
+def _tier(name: str, floor: int, accounts: int, evidence: Evidence, own: NDArray[np.bool_], covary: float) -> Tier:
     rows = evidence.rows
     total, wins = int(own.sum()), int(rows.won[own].sum())
     base = float(rows.won.mean())
-    counted = effective_share(evidence.weights[own]) / _folds(evidence).covary
+    counted = effective_share(evidence.weights[own]) / covary
     rate = wilson_interval(wins * counted, total * counted)
     lift = lift_interval(wins * counted, total * counted, float(rows.won.sum()) * counted, len(rows) * counted)
     value = amount_mean_interval(rows.value[own & (rows.won > 0)])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from icp.evidence import Evidence, gather_evidence
 from icp.label_rows import LabelRows
 from icp.profile import AttributeTest, Estimate, Profile, Value, ValueDriver
-from icp.stats import Floats
+from icp.stats import LENT_VARIANCE, Floats
 from icp.value_drivers import around_log, find_drivers
 from icp.value_fit import GaussianFit
 from icp.win_error import win_error
@@ -49,9 +49,10 @@ def value_of_wins(profile: Profile, rows: LabelRows, incumbent: Value | None = N
         return _value(profile, *weigh_repeats(wins, ()), (), (), error, note)
     held = frozenset(d.attribute for d in incumbent.drivers if d.grade == "confirmed") if incumbent else frozenset()
     found = find_drivers(wins, held)
-    return _value(
+    value = _value(
         profile, found.wins, found.fitted, found.drivers, found.tests, error, "" if found.drivers else NO_DRIVER
     )
+    return replace(value, noise_ratio=found.noise_ratio)
 
 
 def _kept(profile: Profile, wins: WonValues, incumbent: Value, error: float) -> Value:
@@ -60,10 +61,17 @@ def _kept(profile: Profile, wins: WonValues, incumbent: Value, error: float) -> 
     for driver in incumbent.drivers:
         offset += log_multipliers(profile, driver)[wins.evidence.rows.codes[driver.attribute].to_numpy()]
     wins, level = weigh_repeats(replace(wins, logs=wins.logs - offset), ())
-    if level.sigma2 < incumbent.spread**2:  # most of these wins are those the multipliers were fitted on
-        level = fit_won_values(wins, (), incumbent.spread**2)
+    if incumbent.noise_ratio != 1:
+        level = fit_won_values(wins, (), level.sigma2 * _noise_ratio(wins, incumbent))
     fresh = _value(profile, wins, level, incumbent.drivers, incumbent.tests, error, "")
-    return replace(fresh, derived_in=incumbent.derived_in, notes=incumbent.notes)
+    return replace(fresh, derived_in=incumbent.derived_in, notes=incumbent.notes, noise_ratio=incumbent.noise_ratio)
+
+
+def _noise_ratio(wins: WonValues, incumbent: Value) -> float:
+    """The incumbent's, as far as these are the wins its drivers were chosen on."""
+    rows = wins.evidence.rows
+    seen = float(np.mean(np.array(rows.window)[rows.periods] <= incumbent.derived_in))
+    return 1 + (incumbent.noise_ratio - 1) * seen
 
 
 def log_multipliers(profile: Profile, driver: ValueDriver) -> Floats:
@@ -101,7 +109,8 @@ def _level(wins: WonValues, fitted: GaussianFit) -> Estimate:
     """Expected value of the average win at the newest quarter's level: exp(mean log) x the mean residual factor.
 
     The factor is estimated from the same residuals as the constant, so its influence is e^r / mean(e^r) - 1 - r, and the
-    two errors are added with their covariance (delta method on the log scale).
+    two errors are added with their covariance (delta method on the log scale). As of tiers, one amount off is lent to the
+    variance: equal values are not certainty.
     """
     weights = wins.weights / wins.weights.sum()
     swallowed = max(float(weights @ fitted.residual**2), 1e-300)  # residuals are smaller than errors: effects took some
@@ -112,7 +121,7 @@ def _level(wins: WonValues, fitted: GaussianFit) -> Estimate:
     extra = float(weights @ (influence**2 + 2 * residual * influence)) / counted
     row = _average_row(fitted, wins.evidence.rows.periods)
     log_level = float(row @ fitted.fit.coefficients) + _centre(fitted) + float(np.log(factor))
-    variance = float(row @ fitted.fit.covariance @ row) + extra
+    variance = float(row @ fitted.fit.covariance @ row) + extra + LENT_VARIANCE / counted**2
     return around_log(log_level, max(variance, 0.0) ** 0.5)
 
 

@@ -19,18 +19,22 @@ MATERIAL_SD, MATERIAL_MULTIPLIER, MATERIAL_SHARE = 0.08, 1.15, 0.03
 LIKELY_P = 0.05  # a driver that is likely but not confirmed; its least effect and their number are those of criteria
 # Stricter than for criteria: with some hundred wins the noise variance is estimated a little too small (docs/method.md).
 DRIVER_ENTER_RATE, DRIVER_STAY_RATE = 0.02, 0.05
-NOISE_FOLDS, NOISE_SEED = 5, 41
+NOISE_FOLDS, NOISE_SEED, LEAST_FOR_NOISE = 5, 41, 20
 MANY_VALUES = 2000  # from here on the noise that a choice of attributes hides is under half a percent of it
 
 
 @dataclass(frozen=True)
 class DrivenValues:
-    """The wins with what their repeats count for, the fit on the drivers, all tests, and the drivers themselves."""
+    """The wins with what their repeats count for, the fit on the drivers, all tests, and the drivers themselves.
+
+    `noise_ratio` is the noise around the drivers over what the residuals of those wins would say of it.
+    """
 
     wins: WonValues
     fitted: GaussianFit
     tests: tuple[AttributeTest, ...]
     drivers: tuple[ValueDriver, ...]
+    noise_ratio: float
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,18 @@ def find_drivers(wins: WonValues, held: Collection[str]) -> DrivenValues:
     """
     choice = _choose(wins, held)
     wins, names = choice.wins, choice.names
-    fitted = fit_won_values(wins, names)
+    fitted, ratio = fit_won_values(wins, names), 1.0
     if names and len(wins.logs) < MANY_VALUES:
-        fitted = fit_won_values(wins, names, _noise(wins, fitted, held))
+        noise = _noise(wins, fitted, held)
+        fitted, ratio = fit_won_values(wins, names, noise), noise / fitted.sigma2
     used = tuple(
         replace(t, grade="provisional", reason="likely, not yet certain")
         if t.attribute in names and t.grade != "confirmed"
         else t
         for t in choice.tests
     )
-    return DrivenValues(wins, fitted, used, _drivers(wins, fitted, names, {t.attribute: t for t in used}))
+    drivers = _drivers(wins, fitted, names, {t.attribute: t for t in used})
+    return DrivenValues(wins, fitted, used, drivers, ratio)
 
 
 def _choose(wins: WonValues, held: Collection[str]) -> _Choice:
@@ -76,18 +82,23 @@ def _noise(wins: WonValues, fitted: GaussianFit, held: Collection[str]) -> float
 
     Chosen and fitted here, the residuals are too small; of wins the whole choice has not seen they are too large by as
     much, to first order (for a least-squares fit the two mean squares are 1 - p/n and 1 + p/n times the variance). So it
-    is the mean of both. Folds are of accounts.
+    is the mean of both. Folds are of accounts; what too few other wins are left for is not judged.
     """
     folds = wins.evidence.rows.folds(NOISE_FOLDS, NOISE_SEED)
-    unseen = np.zeros(len(wins.logs))
+    unseen = np.full(len(wins.logs), np.nan)
     for fold in np.unique(folds):
         out = folds == fold
+        if (~out).sum() < LEAST_FOR_NOISE:
+            continue
         choice = _choose(wins.where(~out), held)
         rest = fit_won_values(choice.wins, choice.names)
         held_out = wins.where(out)
         unseen[out] = held_out.logs - rest.predict(held_out.codes(choice.names))
-    seen = float(np.average(fitted.residual**2, weights=wins.weights))
-    return (seen + float(np.average(unseen**2, weights=wins.weights))) / 2
+    judged = np.isfinite(unseen)
+    if not judged.any():
+        return fitted.sigma2
+    seen = float(np.average(fitted.residual[judged] ** 2, weights=wins.weights[judged]))
+    return (seen + float(np.average(unseen[judged] ** 2, weights=wins.weights[judged]))) / 2
 
 
 def _tests(

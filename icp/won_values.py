@@ -59,12 +59,19 @@ def read_won_values(evidence: Evidence) -> WonValues:
 
 
 def _limited(logs: Floats) -> Floats:
-    """Values further than four robust standard deviations from the median count as one at that limit."""
+    """Values further than four robust standard deviations from the median count as one at that limit.
+
+    Where half of the wins share one price, the robust standard deviation is that of the others.
+    """
     if len(logs) == 0:
         return logs
     middle = float(np.median(logs))
-    reach = LIMIT_SDS * NORMAL_MAD * float(np.median(np.abs(logs - middle)))
-    return np.clip(logs, middle - reach, middle + reach) if reach > 0 else logs
+    away = np.abs(logs - middle)
+    if not away.any():
+        return logs
+    spread = float(np.median(away)) or float(np.median(away[away > 0]))
+    reach = LIMIT_SDS * NORMAL_MAD * spread
+    return np.clip(logs, middle - reach, middle + reach)
 
 
 def fit_won_values(wins: WonValues, names: Sequence[str], noise: float | None = None) -> GaussianFit:

@@ -132,7 +132,7 @@ def _belief(name: str, effect: Floats, codes: Floats, dictionary: BinDictionary)
 
 def main() -> None:
     """Run the campaign and write its table."""
-    options = arguments(__doc__ or "", runs=14, cases=PRIORS)
+    options = arguments(__doc__ or "", runs=30, cases=PRIORS)
     frame = run_trials(trial, [{"prior": prior} for prior in options.cases], options.runs, options.workers)
     measures = [m for m in MEASURES if m in frame]
     table = summarise(frame, ["prior"], measures)

@@ -2,7 +2,7 @@
 
 Ten criteria. In the newest quarter nothing happens, or in the first one the market moves (a group from 35 to 50 % of the
 outcomes), one group's odds of winning double, or one's more than halve while another's double. `named`: the cause is
-credible; `misnamed`: the other of mix and effect is, in the same criterion; `elsewhere`: any part of any other criterion.
+credible; `misnamed`: the other of mix and effect is (in quiet quarters either), in the same criterion; `elsewhere`: any part of any other criterion.
 `mix_held` and `effect_held`: share of the bins of the first criterion whose 95 % interval holds the part as it is with
 endless outcomes.
 """
@@ -32,8 +32,8 @@ SHARES = np.array([0.15, 0.30, 0.35, 0.20])
 EFFECTS = np.array([-0.6, -0.1, 0.4, 0.2, 0.0])  # of the levels and of not known, in log odds
 BASE = -1.3
 OUTCOMES = (60, 150, 400, 1000)
-CASES: Mapping[str, tuple[PartName, Floats, Floats]] = {
-    "quiet": ("mix", SHARES, EFFECTS),
+CASES: Mapping[str, tuple[PartName | None, Floats, Floats]] = {
+    "quiet": (None, SHARES, EFFECTS),
     "market": ("mix", np.array([0.10, 0.22, 0.50, 0.18]), EFFECTS),
     "one group": ("effect", SHARES, EFFECTS + np.log([1.0, 1.0, 2.0, 1.0, 1.0])),
     "two groups": ("effect", SHARES, EFFECTS + np.log([1.0, 2.0, 0.4, 1.0, 1.0])),
@@ -57,10 +57,8 @@ def trial(seed: int, case: Mapping[str, Any]) -> Mapping[str, float]:
     others = [c for c in found.criteria if c.attribute != "c0"]
     truth = _truth(shares, effects)
     return {
-        "named": float(cause in first.credible),
-        "misnamed": float(bool({"mix", "effect"} - {cause} & set(first.credible)))
-        if case["change"] != "quiet"
-        else np.nan,
+        "named": np.nan if cause is None else float(cause in first.credible),
+        "misnamed": float(bool({"mix", "effect"} - {cause} & set(first.credible))),
         "elsewhere": float(any(c.credible for c in others)),
         "mix_held": _held(first.bins, "mix", truth[MIX]),
         "effect_held": _held(first.bins, "effect", truth[EFFECT]),

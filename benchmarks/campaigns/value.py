@@ -25,7 +25,7 @@ from icp.value import value_of_wins
 
 CASES = {f"n={n}": {"case": f"n={n}", "rows": n} for n in (500, 1_000, 4_000)}
 MEASURES = (
-    "two_part", "win_only", "value_only", "level_coverage", "multiplier_coverage", "multiplier_width",
+    "two_part", "win_only", "value_only", "level_coverage", "level_over_truth", "multiplier_coverage", "multiplier_width",
     "group_coverage", "tier_coverage", "account_coverage", "drivers", "noise_drivers",
 )  # fmt: skip
 TOP, GROUPS = 0.1, 20
@@ -86,6 +86,7 @@ def _coverage(world: World, profile: Profile, value: Value, found: ExpectedValue
                 widths.append(np.log(bin_.multiplier.high / bin_.multiplier.low))
     return {
         "level_coverage": float(value.level.low <= average <= value.level.high),
+        "level_over_truth": value.level.value / average,
         "multiplier_coverage": float(np.mean(covered)) if covered else np.nan,
         "multiplier_width": float(np.mean(widths)) if widths else np.nan,
         "group_coverage": _groups_held(world, profile, value, found, found.value),

@@ -15,9 +15,18 @@ from small_profiles import profile
 
 from icp.drift import Watch, advance, monitor
 from icp.drift_monitors import LOOKS, Mix, allowance, last_look, watch_population
-from icp.drift_performance import TopTier, watch_performance
+from icp.drift_performance import TopTier, performance_looks, watch_performance
 from icp.drift_report import Finding, MonitorState, Remembered, State
-from icp.drift_tests import boundaries, e_value, mix_test, pooled_odds_ratio, shortfall, spent, summed_odds_ratio
+from icp.drift_tests import (
+    Shortfall,
+    boundaries,
+    e_value,
+    mix_test,
+    pooled_odds_ratio,
+    shortfall,
+    spent,
+    summed_odds_ratio,
+)
 from icp.profile import Attribute, Bin, Profile
 from icp.serialize import from_json, to_json
 
@@ -94,16 +103,66 @@ def test_the_pooled_odds_ratio_by_hand_and_waves_of_the_base_rate_cancel() -> No
     assert np.exp(pooled_odds_ratio(np.array([good, bad])).value) == pytest.approx(4.0)
 
 
+@pytest.mark.parametrize("growth", [1.0, 1.0001, 1.005])
+def test_time_alone_is_no_evidence(growth: float) -> None:
+    shares = [look / 13 for look in range(3, 14)]
+    limits = boundaries([9.0 * growth**k for k in range(11)], shares, 0.025)
+    assert (limits >= -ndtri(0.025) - 1e-3).all()
+    if growth == 1.0:
+        assert limits == pytest.approx(np.full(11, limits[0]))
+
+
 def test_missing_wins_are_counted_given_the_totals_of_each_table() -> None:
     tables = np.array([[3.0, 9.0, 10.0, 30.0], [0.0, 5.0, 2.0, 9.0]])
     found = shortfall(tables, np.log(3.0))
     fisher = [nchypergeom_fisher(52, 12, 13, 3.0), nchypergeom_fisher(16, 5, 2, 3.0)]
     assert found.wins == pytest.approx(sum(f.mean() for f in fisher) - 3)
     assert found.variance == pytest.approx(sum(f.var() for f in fisher))
-    assert found.z(0.0) == pytest.approx(found.wins / found.variance**0.5)
-    assert found.z(0.1) == pytest.approx(found.wins / (found.variance + 0.1 * found.variance**2) ** 0.5)
+    skews = [f.stats(moments="s") * f.std() ** 3 for f in fisher]
+    assert found.third == pytest.approx(-sum(float(s) for s in skews))
     won = np.array([[2.0, 0.0, 5.0, 0.0]])  # everything was won: these totals say nothing of the odds ratio
     assert shortfall(won, 1.0).variance == 0.0
+
+
+@pytest.mark.parametrize("third", [-4.0, 0.0, 4.0])
+@pytest.mark.parametrize("prior", [0.0, 0.1])
+def test_a_larger_shortfall_never_has_a_smaller_z(third: float, prior: float) -> None:
+    variance, error = 3.0, (3.0 + 0.1 * 9.0 * (prior > 0)) ** 0.5
+    places = np.linspace(-12, 12, 97)
+    zs = [Shortfall(x * error, variance, third).z(prior) for x in places]
+    assert (np.diff(zs) > 0).all()
+    middle = Shortfall(2.0 * error, variance, third).z(prior)
+    assert middle == pytest.approx(2.0 - third / error**3 / 6 * 3, abs=0.15)  # of the first order
+
+
+@pytest.mark.parametrize(
+    ("odds", "ratio", "share"),
+    [(2.0, 5.0, 0.10), (0.7, 3.0, 0.15), (0.2, 3.5, 0.20)],
+    ids=["most win", "half win", "few win"],
+)
+def test_weekly_looks_keep_their_promise_whatever_the_win_rate(odds: float, ratio: float, share: float) -> None:
+    rng = np.random.default_rng(11)
+
+    def draw(weeks: int) -> np.ndarray:
+        counts = rng.poisson(150 / 13, weeks)
+        top = rng.binomial(counts, share)
+        won = [rng.binomial(n, o / (1 + o)) for n, o in ((top, odds * ratio), (counts - top, odds))]
+        return np.column_stack([won[0], top - won[0], won[1], counts - top - won[1]]).astype(float)
+
+    alarms, runs = 0, 250
+    for _ in range(runs):
+        top = TopTier("Tier A", draw(52).sum(axis=0), draw(13))
+        limits, looks = performance_looks(top, 0, 13, 0.025)
+        prior = summed_odds_ratio(top.before).variance
+        alarms += any(look is not None and look.z(prior) >= limit for look, limit in zip(looks, limits, strict=True))
+    assert alarms <= 0.025 * runs + 2 * (0.025 * runs) ** 0.5
+
+
+def test_weeks_of_another_win_rate_and_another_mix_of_tiers_are_no_fall() -> None:
+    good, bad = [4.0, 4.0, 6.0, 18.0], [2.0, 14.0, 1.0, 21.0]  # odds ratio 3 in both kinds of week
+    weeks = np.array([good, bad] * 6 + [good])
+    line = watch_performance(TopTier("Tier A", np.array([300.0, 700.0, 300.0, 2100.0]), weeks), 13, 0.025)
+    assert line.verdict == "ok"
 
 
 def test_a_fall_among_few_wins_is_seen_though_the_odds_ratio_now_is_hardly_known() -> None:

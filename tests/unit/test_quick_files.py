@@ -92,6 +92,48 @@ def test_the_command_ends_with_the_message_and_the_code(
     assert "No row of 'stage' is 'dead' (--lost)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("amount", "code", "said"),
+    [
+        ("1e300", 2, "holds 1e+300: no win is worth that much"),
+        ("-5", 0, "Value: too few won rows have a value above 0"),
+    ],
+)
+def test_amounts_nobody_pays_are_refused_and_none_above_zero_are_told(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    amount: str,
+    code: int,
+    said: str,
+) -> None:
+    header, *lines = GOOD.splitlines()
+    path = tmp_path / "amounts.csv"
+    path.write_text("\n".join([f"{header},amount", f"{lines[1]},{amount}", *(f"{line},-5" for line in lines)]))
+    monkeypatch.setattr(sys, "argv", ["icp", "quick", str(path), "--outcome", "stage", "--value", "amount"])
+    monkeypatch.chdir(tmp_path)
+    ended = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        ended = int(end.code or 0)
+    told = capsys.readouterr()
+    assert ended == code
+    assert said in told.out + told.err
+
+
+def test_a_convicted_column_that_is_kept_is_warned_of(tmp_path: Path) -> None:
+    header, *lines = GOOD.splitlines()
+    path = tmp_path / "kept.csv"
+    known = (10 + i % 3 + 90 * line.startswith("won") for i, line in enumerate(lines))
+    path.write_text("\n".join([f"{header},knows", *(f"{line},{k}" for line, k in zip(lines, known, strict=True))]))
+    kept = run_quick(path, Columns("stage", keep=("knows",)), tmp_path / "kept", TODAY)
+    assert any(note.startswith("knows is kept as --keep says, though it looks as if") for note in kept.notes)
+    assert not any(
+        "knew the outcome" in note for note in run_quick(path, Columns("stage"), tmp_path / "out", TODAY).notes
+    )
+
+
 def numbers(*cells: str, prefer: str = "us") -> Reading:
     column = RawColumn(pa.array(cells))
     return read_numbers(column, clean(column.text), prefer)  # type: ignore[arg-type]

@@ -293,6 +293,46 @@ def test_the_noise_beside_drivers_that_were_chosen_is_not_told_too_small() -> No
     assert np.mean(fitted) < 0.9 * truth
 
 
+def test_wins_of_a_single_account_have_a_value_all_the_same(frame: pd.DataFrame, profile: Profile) -> None:
+    won = frame["is_won"].to_numpy(dtype=bool)
+    alone = frame.assign(account_id=np.where(won, "only", frame["account_id"]))
+    value = value_of(alone, profile)
+    assert value is not None and value.noise_ratio == 1
+
+
+def test_a_kept_level_knows_of_the_noise_only_as_far_as_its_wins_chose_the_drivers(
+    frame: pd.DataFrame, profile: Profile
+) -> None:
+    assert profile.value is not None
+    kept, noisy = replace(profile, state="kept"), replace(profile.value, noise_ratio=1.3)
+    plain = value_of(frame, kept, replace(profile.value, noise_ratio=1.0))
+    same = value_of(frame, kept, noisy)
+    later = frame.assign(outcome_quarter=frame["outcome_quarter"].str.replace("2026", "2027"))
+    other = value_of(later, kept, noisy)
+    assert plain is not None and same is not None and other is not None
+    assert same.spread**2 == pytest.approx(1.3 * plain.spread**2)
+    assert other.spread == pytest.approx(plain.spread)
+    assert same.noise_ratio == 1.3  # however often it is kept, it neither grows nor fades by itself
+    quiet = frame.assign(outcome_value=frame["outcome_value"] ** 0.5 * 40)
+    again = value_of(quiet, kept, replace(noisy, spread=2.0))
+    assert again is not None and again.spread < 0.6  # a noisy quarter does not last
+
+
+def test_equal_values_are_not_certainty(frame: pd.DataFrame, profile: Profile) -> None:
+    value = value_of(frame.assign(outcome_value=5_000.0), profile)
+    assert value is not None and value.level.value == pytest.approx(5_000)
+    assert 1.002 < value.level.high / value.level.low < 1.02
+
+
+def test_a_price_most_wins_share_does_not_hide_a_far_one(frame: pd.DataFrame, profile: Profile) -> None:
+    values = pd.Series(100.0, index=frame.index)
+    wins = np.flatnonzero(frame["is_won"])
+    values.iloc[wins[:100]] = np.linspace(80, 125, 100)
+    values.iloc[wins[100]] = 1e7
+    value = value_of(frame.assign(outcome_value=values), profile)
+    assert value is not None and value.limited == 1 and value.level.value < 130
+
+
 def repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:
     """Every outcome so many times, under the same account: rows without information."""
     copies = [frame.assign(observation_id=frame["observation_id"] + f"-{i}") for i in range(times)]
