@@ -2,9 +2,9 @@
 
 Ten criteria. In the newest quarter nothing happens, or in the first one the market moves (a group from 35 to 50 % of the
 outcomes), one group's odds of winning double, or one's more than halve while another's double. `named`: the cause is
-credible; `misnamed`: the other of mix and effect is (in quiet quarters either), in the same criterion; `elsewhere`: any part of any other criterion.
-`mix_held` and `effect_held`: share of the bins of the first criterion whose 95 % interval holds the part as it is with
-endless outcomes.
+credible; `misnamed`: the other of mix and effect is (in quiet quarters either), in the same criterion; `elsewhere`: any
+part of any other criterion. `mix_held` and `effect_held`: share of the bins of the first criterion whose 95 % interval
+holds the part as it is with endless outcomes.
 """
 
 from __future__ import annotations
