@@ -23,6 +23,10 @@ _LONGEST_FIRST = (
     "test_demo_vendors.py",
     "test_several_icps.py",
     "test_extending.py",
+    "test_web_analytics.py",
+    "test_salesforce.py",
+    "test_technographics.py",
+    "test_quick.py",
     "test_demo_copies.py",
     "test_prefect.py",
 )

@@ -58,7 +58,7 @@ def test_a_quiet_quarter_says_no_evidence_and_what_would_have_been_seen(quiet: P
 
 def test_the_detectable_move_is_the_formula_in_odds(quiet: ProfileDiff) -> None:
     rate = (quiet.wins + 0.5) / (quiet.opportunities + 1)
-    expected = np.exp(7.4 / np.sqrt(400 * rate * (1 - rate)))  # 400 new outcomes against 1,600
+    expected = np.exp(8.0 / np.sqrt(400 * rate * (1 - rate)))  # 400 new outcomes against 1,600
     assert quiet.detectable == pytest.approx(expected)
     size = next(a for a in quiet.attributes if a.attribute == "employees")
     share = size.detectable_share
