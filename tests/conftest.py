@@ -9,8 +9,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 # xdist starts files with the most tests first, which leaves the slowest set-ups (few tests each) for the end, where one
-# worker waits for the other. The order here is by seconds instead, but test_demo_copies and test_prefect come after the
-# long ones: they read the demo's run and would only wait for it if they came sooner.
+# worker waits for the other. The order here is by seconds instead. Two long files read the demo's run and would only wait
+# for it if they came sooner: they come last, one for each worker.
 _LONGEST_FIRST = (
     "test_demo_run.py",
     "test_adventureworks.py",
@@ -23,13 +23,8 @@ _LONGEST_FIRST = (
     "test_demo_vendors.py",
     "test_several_icps.py",
     "test_extending.py",
-    "test_web_analytics.py",
-    "test_salesforce.py",
-    "test_technographics.py",
-    "test_quick.py",
-    "test_demo_copies.py",
-    "test_prefect.py",
 )
+_LAST = ("test_demo_copies.py", "test_prefect.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,4 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(path: Path) -> int:
+    if path.name in _LAST:
+        return len(_LONGEST_FIRST) + 1 + _LAST.index(path.name)
     return _LONGEST_FIRST.index(path.name) if path.name in _LONGEST_FIRST else len(_LONGEST_FIRST)
