@@ -9,8 +9,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 # xdist starts files with the most tests first, which leaves the slowest set-ups (few tests each) for the end, where one
-# worker waits for the other. The order here is by seconds instead. Two long files read the demo's run and would only wait
-# for it if they came sooner: they come last, one for each worker.
+# worker waits for the other. The order here is by seconds instead. Those that read the demo's run would only wait for it
+# if they came sooner: they come last, the two long ones one for each worker.
 _LONGEST_FIRST = (
     "test_demo_run.py",
     "test_adventureworks.py",
@@ -24,7 +24,7 @@ _LONGEST_FIRST = (
     "test_several_icps.py",
     "test_extending.py",
 )
-_LAST = ("test_demo_copies.py", "test_prefect.py")
+_LAST = ("test_scoring_elsewhere.py", "test_what_if_recount.py", "test_demo_copies.py", "test_prefect.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
