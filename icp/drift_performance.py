@@ -60,7 +60,10 @@ def watch_performance(top: TopTier, week: int, alpha: float) -> Finding:
     now, expected = pooled_odds_ratio(top.weeks[start:week]), summed_odds_ratio(top.before)
     error, z, limit = series[-1].error(expected.variance), series[-1].z(expected.variance), float(limits[-1])
     stake = e_value(top.weeks[:week], expected.value - normal_quantile(0.90) * math.sqrt(expected.variance))
-    drifts, noticed = z >= limit, z >= normal_quantile(1 - 2 * NOTICED) or stake >= NOTICED_STAKE
+    drifts = (
+        z >= limit and now.value < expected.value
+    )  # what is told is the pooled odds ratio; it must have fallen, too
+    noticed = z >= normal_quantile(1 - 2 * NOTICED) or stake >= NOTICED_STAKE
     words = "wins less often than it did" if drifts else "may be weakening" if noticed else "holds"
     return replace(
         finding,
