@@ -163,8 +163,9 @@ def _audited(
     """Without the columns that know the outcome, except those the user wants kept, of which a note warns."""
     from icp.leaks import find_leaks
 
-    vouched = [a.name for a in attributes if a.name.removesuffix("_column") in columns.keep or a.name in columns.keep]
-    leaks = {leak.column: leak for leak in find_leaks(frame, attributes, accepted=vouched)}
+    vouched = {a.column for a in attributes if {a.name, a.name.removesuffix("_column")} & set(columns.keep)}
+    convicted = find_leaks(frame, attributes)
+    leaks = {leak.column: leak for leak in convicted if leak.column not in vouched}
     told = [
         (name, f"It knows the outcome: {leak.evidence}. If it is known beforehand, keep it with --keep.")
         for name, leak in leaks.items()
@@ -173,7 +174,8 @@ def _audited(
     warned = [
         f"{leak.column} is kept as --keep says, though it looks as if it knew the outcome: {leak.evidence}. Unless it is known "
         "beforehand, nothing here will hold for accounts that are still open."
-        for leak in find_leaks(frame, [a for a in attributes if a.name in vouched])
+        for leak in convicted
+        if leak.column in vouched
     ]
     return frame.drop(columns=list(leaks)), kept, told, warned
 

@@ -17,7 +17,7 @@ from icp.drift_tests import (
     boundaries,
     e_value,
     pooled_odds_ratio,
-    shortfall,
+    shortfalls,
     summed_odds_ratio,
 )
 from icp.profile import Estimate
@@ -82,7 +82,7 @@ def watch_performance(top: TopTier, week: int, alpha: float) -> Finding:
 def performance_looks(top: TopTier, start: int, week: int, alpha: float) -> tuple[Floats, list[Shortfall | None]]:
     """The boundary and the shortfall of wins of every week of the block up to this one (None: too few outcomes)."""
     expected = summed_odds_ratio(top.before)
-    series = [_missing(top, start, w, expected.value) for w in range(start + 1, week + 1)]
+    series = _missing(top, start, week, expected.value)
     usable = [(k, found) for k, found in enumerate(series) if found is not None]
     levels = np.array([found.error(expected.variance) ** -2 for _, found in usable])
     information: Floats = np.maximum.accumulate(levels)
@@ -91,10 +91,10 @@ def performance_looks(top: TopTier, start: int, week: int, alpha: float) -> tupl
     return limits, series
 
 
-def _missing(top: TopTier, start: int, week: int, log_odds: float) -> Shortfall | None:
-    """The shortfall since week `start`; None where the outcomes say too little."""
-    found = None if _shortage(top, start, week) else shortfall(top.weeks[start:week], log_odds)
-    return found if found is not None and found.variance > 0 else None
+def _missing(top: TopTier, start: int, week: int, log_odds: float) -> list[Shortfall | None]:
+    """The shortfall since week `start`, after each week up to this one; None where the outcomes say too little."""
+    totals = enumerate(shortfalls(top.weeks[start:week], log_odds), start=start + 1)
+    return [found if found.variance > 0 and not _shortage(top, start, w) else None for w, found in totals]
 
 
 def _shortage(top: TopTier, start: int, week: int) -> str:
@@ -114,7 +114,7 @@ def _shortage(top: TopTier, start: int, week: int) -> str:
 def _is_calm(top: TopTier, week: int, expected: LogOddsRatio) -> bool:
     """Whether the last 13 weeks look as they should."""
     start = max(week - WEEKS, 0)
-    recent = _missing(top, start, week, expected.value)
+    recent = _missing(top, start, week, expected.value)[-1]
     return recent is not None and recent.z(expected.variance) <= CALM_Z
 
 

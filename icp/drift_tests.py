@@ -198,8 +198,8 @@ class Shortfall:
         return (math.sqrt(1 + 4 * sixth * (sixth + plain)) - 1) / (2 * sixth)
 
 
-def shortfall(tables: Floats, log_odds: float) -> Shortfall:
-    """Wins of the top tier that are missing, were its log odds ratio against the rest still this.
+def shortfalls(tables: Floats, log_odds: float) -> list[Shortfall]:
+    """Wins of the top tier that are missing up to each table, were its log odds ratio against the rest still this.
 
     Table by table given its totals (Fisher's noncentral hypergeometric), so that good and bad times cancel. The
     variance is that under the odds ratio tested: with few wins it is known far better than that of the odds ratio seen,
@@ -210,6 +210,7 @@ def shortfall(tables: Floats, log_odds: float) -> Shortfall:
         log_odds: the odds ratio tested.
     """
     missing, variance, third = 0.0, 0.0, 0.0
+    totals = []
     for table in tables:
         seen, possible, base = _given_totals(table)
         logs = base + possible * log_odds
@@ -219,7 +220,8 @@ def shortfall(tables: Floats, log_odds: float) -> Shortfall:
         missing += mean - seen
         variance += float(chances @ (possible - mean) ** 2)
         third -= float(chances @ (possible - mean) ** 3)  # of what is missing, so the other way round
-    return Shortfall(missing, variance, third)
+        totals.append(Shortfall(missing, variance, third))
+    return totals
 
 
 def e_value(weeks: Floats, floor: float) -> float:

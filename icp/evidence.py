@@ -101,14 +101,19 @@ class AxisFit:
 
     def contrast(self, block: int, shares: Floats) -> tuple[Floats, Floats]:
         """Log odds of each bin against the average account worked, with standard errors."""
-        against = np.eye(len(shares)) - shares
-        covariance = against @ self._covariance(block) @ against.T
-        return against @ self.effects[block], np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+        return against_average(self.effects[block], self._covariance(block), shares)
 
     def _covariance(self, block: int) -> Floats:
         if self.trust is None:
             return self.fit.effect_covariance(block)
         return self.trust.effect_covariance(self.fit, block, self.believed[block])
+
+
+def against_average(effects: Floats, covariance: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """The effects of an attribute's bins against their mean over the rows (`shares` per bin), with standard errors."""
+    against = np.eye(len(shares)) - shares
+    variance = np.diagonal(against @ covariance @ against.T)
+    return against @ effects, np.sqrt(np.maximum(variance, 0.0))
 
 
 def gather_evidence(rows: LabelRows, dictionary: BinDictionary, change_points: Mapping[str, str]) -> Evidence:

@@ -12,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from icp.criteria import around
 from icp.evidence import Evidence, gather_evidence
 from icp.label_rows import LabelRows
 from icp.profile import AttributeTest, Estimate, Profile, Value, ValueDriver
 from icp.stats import LENT_VARIANCE, Floats
-from icp.value_drivers import around_log, find_drivers
+from icp.value_drivers import find_drivers
 from icp.value_fit import GaussianFit
 from icp.win_error import win_error
 from icp.won_values import WonValues, fit_won_values, read_won_values, weigh_repeats
@@ -122,7 +123,7 @@ def _level(wins: WonValues, fitted: GaussianFit) -> Estimate:
     row = _average_row(fitted, wins.evidence.rows.periods)
     log_level = float(row @ fitted.fit.coefficients) + _centre(fitted) + float(np.log(factor))
     variance = float(row @ fitted.fit.covariance @ row) + extra + LENT_VARIANCE / counted**2
-    return around_log(log_level, max(variance, 0.0) ** 0.5)
+    return around(log_level, max(variance, 0.0) ** 0.5)
 
 
 def _centre(fitted: GaussianFit) -> float:

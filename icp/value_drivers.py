@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icp.evidence import shortage
-from icp.profile import MISSING, AttributeTest, BinDictionary, Estimate, Grade, ValueDriver, ValueEffect
+from icp.criteria import around
+from icp.evidence import against_average, shortage
+from icp.profile import MISSING, AttributeTest, Grade, ValueDriver, ValueEffect
 from icp.score_test import attribute_tests
 from icp.selection import MOST_IN_SCORE, PROVISIONAL_SD
-from icp.stats import Floats, benjamini_hochberg, normal_quantile
+from icp.stats import Floats, benjamini_hochberg
 from icp.value_fit import GaussianFit
 from icp.won_values import WonValues, fit_won_values, weigh_repeats
 
@@ -128,7 +129,7 @@ def _tests(
 def _test(
     wins: WonValues, name: str, grade: Grade, p: float | None, q: float | None, sd: float | None, why: str
 ) -> AttributeTest:
-    dictionary: BinDictionary = wins.evidence.dictionary
+    dictionary = wins.evidence.dictionary
     attribute, bins = dictionary.attribute(name), dictionary.bins[name]
     counts = wins.evidence.counts(name)
     known = int(counts[:-1].sum()) if bins[-1].key == MISSING else int(counts.sum())
@@ -154,9 +155,7 @@ def _chosen(tests: Sequence[AttributeTest]) -> tuple[str, ...]:
 
 def _contrast(fitted: GaussianFit, block: int, shares: Floats) -> tuple[Floats, Floats]:
     """Log value of each bin against the average win, with standard errors."""
-    against = np.eye(len(shares)) - shares
-    covariance = against @ fitted.fit.effect_covariance(block) @ against.T
-    return against @ fitted.fit.effects[block], np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    return against_average(fitted.fit.effects[block], fitted.fit.effect_covariance(block), shares)
 
 
 def _drivers(
@@ -167,15 +166,9 @@ def _drivers(
         effect, error = _contrast(fitted, j, wins.evidence.shares(name))
         counts, test = wins.evidence.counts(name), tests[name]
         bins = tuple(
-            ValueEffect(state.key, state.label, around_log(effect[b], error[b]), int(counts[b]))
+            ValueEffect(state.key, state.label, around(effect[b], error[b]), int(counts[b]))
             for b, state in enumerate(wins.evidence.dictionary.bins[name])
         )
         sd = float(np.sqrt(wins.evidence.shares(name) @ effect**2))
         drivers.append(ValueDriver(name, test.label, test.grade, test.p_value or 0.0, test.q_value or 0.0, sd, bins))
     return tuple(sorted(drivers, key=lambda d: (d.grade != "confirmed", -round(d.effect_sd, 9), d.attribute)))
-
-
-def around_log(log_value: float, error: float) -> Estimate:
-    """exp of a number with a normal interval."""
-    half = normal_quantile() * error
-    return Estimate(float(np.exp(log_value)), float(np.exp(log_value - half)), float(np.exp(log_value + half)))

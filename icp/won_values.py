@@ -63,9 +63,7 @@ def _limited(logs: Floats) -> Floats:
 
     Where half of the wins share one price, the robust standard deviation is that of the others.
     """
-    if len(logs) == 0:
-        return logs
-    middle = float(np.median(logs))
+    middle = float(np.median(logs)) if len(logs) else 0.0
     away = np.abs(logs - middle)
     if not away.any():
         return logs

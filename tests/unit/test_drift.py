@@ -23,7 +23,7 @@ from icp.drift_tests import (
     e_value,
     mix_test,
     pooled_odds_ratio,
-    shortfall,
+    shortfalls,
     spent,
     summed_odds_ratio,
 )
@@ -114,14 +114,14 @@ def test_time_alone_is_no_evidence(growth: float) -> None:
 
 def test_missing_wins_are_counted_given_the_totals_of_each_table() -> None:
     tables = np.array([[3.0, 9.0, 10.0, 30.0], [0.0, 5.0, 2.0, 9.0]])
-    found = shortfall(tables, np.log(3.0))
+    found = shortfalls(tables, np.log(3.0))[-1]
     fisher = [nchypergeom_fisher(52, 12, 13, 3.0), nchypergeom_fisher(16, 5, 2, 3.0)]
     assert found.wins == pytest.approx(sum(f.mean() for f in fisher) - 3)
     assert found.variance == pytest.approx(sum(f.var() for f in fisher))
     skews = [f.stats(moments="s") * f.std() ** 3 for f in fisher]
     assert found.third == pytest.approx(-sum(float(s) for s in skews))
     won = np.array([[2.0, 0.0, 5.0, 0.0]])  # everything was won: these totals say nothing of the odds ratio
-    assert shortfall(won, 1.0).variance == 0.0
+    assert shortfalls(won, 1.0)[-1].variance == 0.0
 
 
 @pytest.mark.parametrize("third", [-4.0, 0.0, 4.0])
