@@ -7,6 +7,7 @@ from planted import planted_world
 from icp.evidence import gather_evidence
 from icp.label_rows import read_label_rows
 from icp.profile import Estimate, Tier
+from icp.stats import wilson_interval
 from icp.tiers import (
     cross_fitted_places,
     cut_tiers,
@@ -94,6 +95,16 @@ def test_rates_are_counted_and_compared_with_the_base(evidence):
     assert not best.is_supported  # the first rows by number are like any others
     assert (empty.opportunities, empty.is_supported, empty.value_per_win) == (0, False, None)
     assert best.value_per_win.low <= best.value_per_win.value <= best.value_per_win.high
+
+
+@pytest.mark.parametrize(("placed", "covary"), [(None, 1.4), (4999, 1.4), (5000, 1.25)])
+def test_rates_are_as_unsure_as_the_folds_they_come_from(evidence, placed, covary):
+    places = np.where(np.arange(900) < 90, 0, 3)
+    cuts = (("A", 80), ("B", 60), ("C", 40), ("D", 0))
+    best = measure_tiers(evidence, places, cuts, np.array([85, 10]), placed)[0]
+    counted = evidence.weights[:90].mean() / covary
+    by_hand = wilson_interval(best.wins * counted, 90 * counted)
+    assert (best.rate.low, best.rate.high) == pytest.approx((by_hand.low, by_hand.high))
 
 
 def test_kept_cuts_hold_until_capacity_is_exceeded_by_a_quarter():
